@@ -1,0 +1,170 @@
+//! Ids and names. The home of `uuid`. Never reads the clock: a run id is made from a time handed in.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::clock::Timestamp;
+
+/// How many virtual shards a data folder has; fixed when the folder is made.
+pub const SHARDS: u8 = 64;
+
+/// The longest name, in characters.
+pub const NAME_CHARS_MAX: usize = 128;
+
+/// One run of a workflow: a `UUIDv7` whose lowest six bits name its virtual shard.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RunId(Uuid);
+
+impl RunId {
+    /// A new id that sorts by `at` and belongs to `shard`.
+    pub fn new(at: Timestamp, shard: ShardId) -> Self {
+        let millis = u64::try_from(at.as_micros() / 1_000).unwrap_or(0);
+        let stamp = uuid::Timestamp::from_unix_time(
+            millis / 1_000,
+            u32::try_from(millis % 1_000).unwrap_or(0) * 1_000_000,
+            0,
+            0,
+        );
+        let mut bytes = Uuid::new_v7(stamp).into_bytes();
+        bytes[15] = (bytes[15] & !(SHARDS - 1)) | shard.0;
+        Self(Uuid::from_bytes(bytes))
+    }
+
+    /// The virtual shard that owns the run.
+    pub fn shard(self) -> ShardId {
+        ShardId(self.0.as_bytes()[15] & (SHARDS - 1))
+    }
+
+    /// The 16 bytes of the id.
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.0.into_bytes()
+    }
+
+    /// The id with these 16 bytes.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+
+    /// Reads the hyphenated or plain form.
+    pub fn parse(text: &str) -> Option<Self> {
+        Uuid::parse_str(text).ok().map(Self)
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A virtual shard, `0..SHARDS`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ShardId(u8);
+
+impl ShardId {
+    /// The shard that any number falls into.
+    pub fn of(number: u64) -> Self {
+        Self(u8::try_from(number % u64::from(SHARDS)).unwrap_or(0))
+    }
+
+    /// The shard of a key: the same key always falls into the same shard.
+    pub fn of_key(key: &str) -> Self {
+        Self::of(u64::from(content_hash(key.as_bytes())[0]))
+    }
+
+    /// `0..SHARDS`
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// The place of a record in the journal: dense, from 1.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+pub struct Lsn(pub u64);
+
+/// A version of a workflow: the hash of its text.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct DefinitionHash(pub [u8; 16]);
+
+impl DefinitionHash {
+    /// The version that `text` is.
+    pub fn of(text: &str) -> Self {
+        Self(content_hash(text.as_bytes()))
+    }
+}
+
+impl fmt::Display for DefinitionHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().take(6).try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for DefinitionHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// 122 bits of SHA-1 as a version 5 UUID has them ([RFC 9562]); names content, proves nothing.
+///
+/// [RFC 9562]: https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-5
+pub fn content_hash(bytes: &[u8]) -> [u8; 16] {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, bytes).into_bytes()
+}
+
+/// The name of a workflow, step, queue or retry policy: `[A-Za-z0-9_-]{1,128}`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Name(Arc<str>);
+
+impl Name {
+    /// `None` where `text` is no name.
+    pub fn new(text: &str) -> Option<Self> {
+        let fits = !text.is_empty()
+            && text.len() <= NAME_CHARS_MAX
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+        fits.then(|| Self(Arc::from(text)))
+    }
+
+    /// The text of the name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Name {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::new(&text).ok_or_else(|| format!("`{text}` is not a name ([A-Za-z0-9_-]{{1,128}})"))
+    }
+}
+
+impl From<Name> for String {
+    fn from(name: Name) -> Self {
+        name.0.as_ref().to_owned()
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,254 @@
+//! What goes into a journal and what comes out.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::id::{DefinitionHash, Lsn, Name, RunId};
+use crate::run::RunState;
+
+/// What a record's body is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum RecordKind {
+    /// Events of one decision round: `codec::encode_events`.
+    Events,
+    /// The whole state of a live run: `codec::encode_run`. What came before is not needed any more.
+    Snapshot,
+    /// The run has ended and stands in the archive; its records are not needed any more. Empty.
+    Archived,
+}
+
+/// One record of the log; the journal gives it its lsn, checksum and place in the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Whose.
+    pub run: RunId,
+    /// What `body` is.
+    pub kind: RecordKind,
+    /// The encoded events or state.
+    pub body: Bytes,
+}
+
+/// What is written beside the log, in the same commit.
+#[derive(Debug, Clone)]
+pub enum Write {
+    /// A version of a workflow: an encoded `plan::Source`. Written once, before its first run.
+    Definition { hash: DefinitionHash, source: Bytes },
+    /// A finished run: replaces an older entry of the same run.
+    Archive { summary: RunSummary, state: Bytes },
+    /// A finished run goes on: its entry leaves the archive.
+    Unarchive { run: RunId },
+    /// A dead letter, by its id; `None` deletes it.
+    DeadLetter { id: u64, entry: Option<Bytes> },
+    /// An idempotency key whose run has left the log; `None` deletes it.
+    Key { key: Box<str>, entry: Option<KeyEntry> },
+    /// A line of the audit log: who did what.
+    Audit { at: Timestamp, line: Box<str> },
+}
+
+/// Which run took an idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyEntry {
+    /// The run.
+    pub run: RunId,
+    /// `content_hash` of its input, to refuse another input under the same key.
+    pub input: [u8; 16],
+    /// Until when the key is kept.
+    pub until: Timestamp,
+}
+
+/// A run in one line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunSummary {
+    /// The run.
+    pub id: RunId,
+    /// Its workflow.
+    pub workflow: Name,
+    /// Its version.
+    pub definition: DefinitionHash,
+    /// Its state.
+    pub state: RunState,
+    /// When it was accepted.
+    pub accepted: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// Why it failed, in a line.
+    pub failure: Option<Box<str>>,
+}
+
+/// What one shard hands over at once: one commit holds all of it or nothing.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Which shard actor.
+    pub shard: usize,
+    /// Records, in order.
+    pub records: Vec<Record>,
+    /// What else belongs to the commit.
+    pub writes: Vec<Write>,
+    /// Nobody waits: it may ride with a later batch, for at most `LAZY_MAX`.
+    pub lazy: bool,
+    /// The oldest record that this shard still needs; `None`: it has no live run in the log.
+    pub keep_from: Option<Lsn>,
+}
+
+/// Called on the journal's thread once the batch is durable, with the lsn of its first record, or
+/// once it is certain that it is not. Must not block.
+pub type Done = Box<dyn FnOnce(Result<Lsn, JournalError>) + Send>;
+
+/// Where records go.
+pub trait Journal: Send + Sync + std::fmt::Debug {
+    /// Hands a batch over; never blocks on the disk. Batches of one shard become durable in order.
+    /// After a failed one every later batch of any shard fails too, until [`Journal::recover`].
+    fn append(&self, batch: Batch, done: Done);
+
+    /// Reads the log in lsn order. Bad records are not visited; they are in the answer.
+    ///
+    /// # Errors
+    /// Where the store cannot be read at all.
+    fn replay(&self, visit: &mut dyn FnMut(Lsn, Record)) -> Result<Vec<Damage>, JournalError>;
+
+    /// Opens the store again after a failed append; on success appends work again.
+    ///
+    /// # Errors
+    /// Where it still does not work.
+    fn recover(&self) -> Result<(), JournalError>;
+
+    /// The archived state of a run.
+    ///
+    /// # Errors
+    /// Where the store cannot be read, or the entry is damaged.
+    fn archived(&self, run: RunId) -> Result<Option<(RunSummary, Bytes)>, JournalError>;
+
+    /// Archived runs that fit, newest first.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn list(&self, filter: &RunFilter) -> Result<Vec<RunSummary>, JournalError>;
+
+    /// Every version of every workflow that a run may need.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn definitions(&self) -> Result<Vec<(DefinitionHash, Bytes)>, JournalError>;
+
+    /// All dead letters by id.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn dead_letters(&self) -> Result<Vec<(u64, Bytes)>, JournalError>;
+
+    /// Idempotency keys of runs that have left the log.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn keys(&self) -> Result<Vec<(Box<str>, KeyEntry)>, JournalError>;
+
+    /// The audit lines, oldest first.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn audit(&self) -> Result<Vec<(Timestamp, Box<str>)>, JournalError>;
+
+    /// Sizes and counts.
+    fn stats(&self) -> JournalStats;
+
+    /// Writes a copy of the store, as of now, while it goes on.
+    ///
+    /// # Errors
+    /// Where the copy cannot be written.
+    fn backup(&self, to: &Path) -> Result<(), JournalError>;
+
+    /// Makes durable what waits, ends the thread, closes the files. Later appends fail.
+    fn close(&self);
+}
+
+/// Which runs to list.
+#[derive(Debug, Clone, Default)]
+pub struct RunFilter {
+    /// Only of this workflow.
+    pub workflow: Option<Name>,
+    /// Only in this state.
+    pub state: Option<RunState>,
+    /// Only accepted at or after.
+    pub since: Option<Timestamp>,
+    /// At most so many; 0: 1,000.
+    pub limit: usize,
+}
+
+/// Sizes and counts of a journal.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct JournalStats {
+    /// Records in the log.
+    pub records: u64,
+    /// Bytes of the log's records.
+    pub log_bytes: u64,
+    /// Finished runs in the archive.
+    pub archived: u64,
+    /// Commits since the start.
+    pub commits: u64,
+    /// Bytes of the store's file.
+    pub file_bytes: u64,
+    /// The last lsn.
+    pub last_lsn: u64,
+}
+
+/// A place in the log or archive that cannot be trusted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Damage {
+    /// Where: the lsn, or the first one of an unreadable row.
+    pub lsn: Lsn,
+    /// Whose, where that is certain; `None`: any run that was live then may have lost a record.
+    pub run: Option<RunId>,
+    /// What was found, in words.
+    pub what: String,
+}
+
+/// Why the journal could not do it. Each message says what and what to do.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum JournalError {
+    /// Another process has the folder.
+    #[error(
+        "the data folder {folder} is in use by another process{pid}; stop that one, or name another folder with --data"
+    )]
+    Locked {
+        /// The folder.
+        folder: String,
+        /// ` (pid 123)` where known.
+        pid: String,
+    },
+    /// A later version of Windlass made the folder.
+    #[error(
+        "the data folder {folder} has format {found}, and this windlass reads up to {known}; use a newer windlass"
+    )]
+    Newer {
+        /// The folder.
+        folder: String,
+        /// Its format.
+        found: u32,
+        /// Ours.
+        known: u32,
+    },
+    /// The folder or file is not what it should be.
+    #[error(
+        "the journal {path} is damaged: {what}; restore a backup, or move the folder away to start anew"
+    )]
+    Damaged {
+        /// The file.
+        path: String,
+        /// What was found.
+        what: String,
+    },
+    /// The disk refused.
+    #[error("the journal {path} cannot be written: {what}")]
+    Io {
+        /// The file or folder.
+        path: String,
+        /// What the system said, and what to do (full, read-only, no permission).
+        what: String,
+    },
+    /// It was closed.
+    #[error("the journal is closed")]
+    Closed,
+}
