@@ -1,0 +1,80 @@
+# `just` alone lists the recipes; `just ci` is what every change must pass.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+deny_version := "0.20.2"
+tools := justfile_directory() / "target/tools"
+
+[private]
+default:
+    @just --list --unsorted
+
+# Everything that CI checks.
+ci: fmt-check lint readme doc deny
+
+# Formats the code.
+fmt:
+    cargo fmt --all
+
+[private]
+fmt-check:
+    cargo fmt --all --check
+
+# Clippy, as strict as CI: with every feature, and the library as `cargo add` brings it.
+lint:
+    cargo clippy --workspace --all-targets --all-features -- -D warnings
+    cargo clippy --package windlass --lib -- -D warnings
+
+# The two commands of the README, as they stand there: a run and the tests.
+readme:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    mapfile -t commands < <(sed -n '/^## Try it/,/^```$/p' README.md | grep '^cargo ')
+    [ "${#commands[@]}" -eq 2 ] || { echo "README.md has ${#commands[@]} commands under 'Try it', not 2" >&2; exit 1; }
+    for command in "${commands[@]}"; do
+        echo "+ $command"
+        bash -c "$command"
+    done
+
+# All tests, those of the documentation included.
+test:
+    cargo test --workspace
+
+# The documentation, without a broken link.
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features
+
+# Licences, sources and versions of what we depend on (the advisories too, where there is a network).
+deny:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    export PATH="{{ tools }}/bin:$PATH"
+    if [ -n "${CARGO_DENY_SKIP:-}" ]; then
+        echo "cargo-deny skipped: CARGO_DENY_SKIP is set" >&2
+        exit 0
+    fi
+    if [ "$(cargo deny --version 2>/dev/null)" != "cargo-deny {{ deny_version }}" ]; then
+        cargo install --quiet --locked --debug --root "{{ tools }}" --version "{{ deny_version }}" cargo-deny || {
+            echo "cargo-deny {{ deny_version }} cannot be installed here; set CARGO_DENY_SKIP=1 to go on without it" >&2
+            exit 1
+        }
+    fi
+    cargo deny --all-features check --hide-inclusion-graph bans licenses sources
+
+# The long simulation of runs and journals: `just seeds 100000`.
+seeds count="20000":
+    WINDLASS_SEEDS={{ count }} cargo test --release --package windlass --lib -- simulation seeds --nocapture
+
+# The load program: the table of docs/performance.md, measured here. `just load quick` for a first look.
+load *arguments:
+    cargo build --release --package windlass-cli
+    cargo bench --package windlass --bench load -- {{ arguments }}
+
+# The small benchmarks: pure decisions, journal commits.
+bench *arguments:
+    cargo bench --package windlass --bench decide -- {{ arguments }}
+    cargo bench --package windlass --bench journal -- {{ arguments }}
+
+# One example, with its output: `just example fan_out`.
+example name:
+    cargo run --quiet --example {{ name }}
