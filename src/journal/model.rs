@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::id::{DefinitionHash, Lsn, Name, RunId};
 use crate::run::RunState;
+pub use crate::run::RunSummary;
 
 /// What a record's body is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -57,25 +58,6 @@ pub struct KeyEntry {
     pub input: [u8; 16],
     /// Until when the key is kept.
     pub until: Timestamp,
-}
-
-/// A run in one line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunSummary {
-    /// The run.
-    pub id: RunId,
-    /// Its workflow.
-    pub workflow: Name,
-    /// Its version.
-    pub definition: DefinitionHash,
-    /// Its state.
-    pub state: RunState,
-    /// When it was accepted.
-    pub accepted: Timestamp,
-    /// When it ended.
-    pub ended: Option<Timestamp>,
-    /// Why it failed, in a line.
-    pub failure: Option<Box<str>>,
 }
 
 /// What one shard hands over at once: one commit holds all of it or nothing.

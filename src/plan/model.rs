@@ -147,8 +147,9 @@ pub struct FanOut {
     pub max_parallel: Option<u32>,
     /// More items fail the step before any starts; at most 100,000.
     pub max_items: u32,
-    /// How many items may fail.
-    pub tolerate: Tolerate,
+    /// How many items may fail. `None`: every item runs, and the step fails if any failed; given:
+    /// once more have failed, no new item starts.
+    pub tolerate: Option<Tolerate>,
     /// The nodes of the inline body; `None`: the node's own verb runs for each item.
     pub body: Option<Range<u32>>,
 }
