@@ -1,5 +1,29 @@
 //! What a verb stands for: registered handlers, commands, HTTP requests, and their error classes.
+//!
+//! An [`Executor`] turns an [`Attempt`] into a future of its result. It knows nothing of queues,
+//! retries and journals; a panic of a handler comes out of the future, for the worker to catch.
 
 mod model;
 
+mod cancel;
+mod context;
+mod error;
+mod executor;
+mod handler;
+mod log;
+mod place;
+mod registry;
+mod render;
+mod secret;
+
+pub use cancel::{CancelSignal, StopReason};
+pub use context::StepContext;
+pub use error::{FAILURE_BYTES_MAX, StepError, panic_message};
+pub use executor::{Executor, TaskLimits};
+pub use handler::{
+    Call, Extract, ExtractLast, Handler, Outcome, State, StateNeed, ViaExtract, ViaInput,
+};
+pub use log::{MEMORY_LOG_BYTES_MAX, STEP_LOG_BYTES_MAX, list_logs, log_name, read_log};
 pub use model::*;
+pub use registry::{MissingState, Registry};
+pub use secret::{SECRET_BYTES_MAX, SECRET_BYTES_MIN};

@@ -5,14 +5,16 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use super::CancelSignal;
 use crate::clock::Timestamp;
 use crate::expression::Names;
 use crate::id::RunId;
 use crate::payload::Payload;
-use crate::plan::{NodeId, Plan};
+use crate::plan::{Node, NodeId, Plan};
 use crate::run::{Failure, Unit};
 
-/// The future of one attempt. Dropping it stops the attempt (a command's process group gets KILL).
+/// The future of one attempt. Nothing happens before its first poll, and a panic of a handler comes
+/// out of a poll. Dropping it stops the attempt (a command's process group gets KILL).
 pub type AttemptFuture = Pin<Box<dyn Future<Output = Result<Payload, Failure>> + Send>>;
 
 /// One attempt, complete: everything the work needs and nothing of the engine.
@@ -39,23 +41,35 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// The node.
+    /// The node's place.
     pub fn node(&self) -> NodeId {
         self.unit.node
+    }
+
+    /// The step that the node is.
+    ///
+    /// # Panics
+    /// Where the unit is none of the plan's.
+    pub fn step(&self) -> &Node {
+        &self.plan.nodes[self.unit.node.index()]
+    }
+
+    /// The item's index, inside a fan-out.
+    pub fn item(&self) -> Option<u32> {
+        (self.unit.item != Unit::NO_ITEM).then_some(self.unit.item)
     }
 }
 
 /// What flows into an attempt.
 #[derive(Debug)]
 pub enum AttemptInput {
-    /// Ready as it is.
+    /// Ready as it is; nothing of the node reads a name.
     Payload(Payload),
-    /// To be rendered from these names (`with`, a command, a request).
+    /// To be rendered from these names (`with`, a command, a request). Secrets are added here, by
+    /// the attempt.
     Names(Box<Names>),
-    /// As `Names`, but a person has edited the input of the verb.
+    /// The verb's input is ready (it does not come from `with`, or a person has edited it), and
+    /// other templates are rendered from the names. An edited input of a command is its standard
+    /// input, that of a request its JSON body.
     Edited(Box<Names>, Payload),
 }
-
-/// Tells an attempt that it is to stop. Cheap to make; nothing is allocated until somebody waits.
-#[derive(Debug, Clone, Default)]
-pub struct CancelSignal(Option<Arc<tokio::sync::Notify>>);

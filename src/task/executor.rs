@@ -1,0 +1,171 @@
+//! Starts attempts: what a verb stands for is decided here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::error::{failure, invalid};
+use super::handler::{Call, within_limit};
+use super::log::{LogTarget, MemoryLogs, STEP_LOG_BYTES_MAX, StepLog};
+use super::place::Scratch;
+use super::render::Rendering;
+use super::secret::Masks;
+use super::{Attempt, AttemptFuture, AttemptInput, Registry, log_name};
+use crate::definition::ErrorClass;
+use crate::expression::Names;
+use crate::id::RunId;
+use crate::payload::Payload;
+use crate::plan::{InputFrom, Verb};
+use crate::run::Failure;
+
+/// Turns attempts into futures. Cheap to clone; all clones are one.
+#[derive(Debug, Clone)]
+pub struct Executor(Arc<Shared>);
+
+/// What all attempts share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) registry: Registry,
+    pub(crate) limits: TaskLimits,
+    pub(crate) logs: Arc<MemoryLogs>,
+    pub(crate) scratch: Scratch,
+}
+
+/// The limits of commands, requests and logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TaskLimits {
+    /// From TERM to KILL, when a command is to stop; default 5 s.
+    pub kill_after: Duration,
+    /// How long the output of a command is read on after its end, while a child of it holds it
+    /// open; default 2 s.
+    pub output_grace: Duration,
+    /// The longest log of one attempt, in bytes; default [`STEP_LOG_BYTES_MAX`].
+    pub log_bytes: u64,
+    /// How long a server may be silent where the step has no `timeout`; default 5 min.
+    pub http_silence: Duration,
+}
+
+impl Default for TaskLimits {
+    fn default() -> Self {
+        Self {
+            kill_after: Duration::from_secs(5),
+            output_grace: Duration::from_secs(2),
+            log_bytes: STEP_LOG_BYTES_MAX,
+            http_silence: Duration::from_secs(300),
+        }
+    }
+}
+
+impl Executor {
+    /// An executor of these handlers.
+    pub fn new(registry: Registry) -> Self {
+        Self::with_limits(registry, TaskLimits::default())
+    }
+
+    /// An executor with limits of its own.
+    pub fn with_limits(registry: Registry, limits: TaskLimits) -> Self {
+        let logs = Arc::default();
+        Self(Arc::new(Shared { registry, limits, logs, scratch: Scratch::default() }))
+    }
+
+    /// The handlers.
+    pub fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+
+    /// The future that does the attempt's work. Nothing happens before its first poll.
+    pub fn start(&self, attempt: Attempt) -> AttemptFuture {
+        let shared = &self.0;
+        match &attempt.step().verb {
+            Verb::Task(name) => match shared.registry.handler(name) {
+                Some(handler) => Arc::clone(handler).start(Arc::clone(shared), attempt),
+                None => failed(no_handler(name)),
+            },
+            Verb::Run(_) => failed(failure(ErrorClass::Permanent, "commands are not built yet")),
+            Verb::Http(_) => failed(failure(ErrorClass::Permanent, "requests are not built yet")),
+            Verb::Sleep(_) | Verb::Body => {
+                failed(invalid("a step that sleeps or has a body is not executed"))
+            }
+        }
+    }
+
+    /// What a step has printed in an engine without a data folder; empty where that is nothing.
+    pub fn memory_log(&self, run: RunId, name: &str) -> String {
+        self.0.logs.read(run, name)
+    }
+
+    /// The names of a run's logs in an engine without a data folder, in order.
+    pub fn memory_logs(&self, run: RunId) -> Vec<String> {
+        self.0.logs.list(run)
+    }
+}
+
+impl Shared {
+    /// The log of an attempt. Nothing is made before the first byte.
+    pub(crate) fn step_log(&self, attempt: &Attempt) -> StepLog {
+        let name = log_name(&attempt.plan, attempt.unit);
+        let target = match &attempt.folder {
+            Some(folder) => LogTarget::File { folder: Arc::clone(folder), name },
+            None => LogTarget::Memory { logs: Arc::clone(&self.logs), run: attempt.run, name },
+        };
+        StepLog::new(target, attempt.attempt, self.limits.log_bytes)
+    }
+}
+
+/// A handler's call: its input and `idempotency_key` rendered.
+pub(super) fn prepare_call(
+    shared: Arc<Shared>,
+    mut attempt: Attempt,
+) -> Result<(Call, Masks), Failure> {
+    let input = std::mem::replace(&mut attempt.input, AttemptInput::Payload(Payload::NULL));
+    let (names, ready) = match input {
+        AttemptInput::Payload(input) => {
+            return Ok((Call::new(shared, attempt, input, None), Masks::default()));
+        }
+        AttemptInput::Names(names) => (names, None),
+        AttemptInput::Edited(names, input) => (names, Some(input)),
+    };
+    let rendering = Rendering::prepare(&attempt, *names)?;
+    let input = match ready {
+        Some(input) => input,
+        None => rendered_input(&attempt, &rendering)?,
+    };
+    let key = idempotency_key(&attempt, &rendering)?;
+    Ok((Call::new(shared, attempt, input, key), rendering.into_masks()))
+}
+
+fn rendered_input(attempt: &Attempt, rendering: &Rendering) -> Result<Payload, Failure> {
+    let missing = || invalid("the step's input was not handed over");
+    match &attempt.step().input {
+        InputFrom::With(template) => within_limit(rendering.value(template)?),
+        InputFrom::Run => Ok(rendering.run_input()),
+        InputFrom::Item => rendering.item().ok_or_else(missing),
+        InputFrom::Node(_) | InputFrom::Nodes(_) => Err(missing()),
+    }
+}
+
+/// What the step's `idempotency_key` gives.
+pub(super) fn idempotency_key(
+    attempt: &Attempt,
+    rendering: &Rendering,
+) -> Result<Option<Box<str>>, Failure> {
+    let template = attempt.step().idempotency_key.as_ref();
+    template.map(|template| rendering.text(template).map(Into::into)).transpose()
+}
+
+fn no_handler(name: &str) -> Failure {
+    let text = format_args!("no handler is registered for task `{name}`");
+    failure(ErrorClass::Permanent, text)
+}
+
+fn failed(failure: Failure) -> AttemptFuture {
+    Box::pin(std::future::ready(Err(failure)))
+}
+
+/// The names of an attempt that was given none.
+pub(super) fn names_of(input: AttemptInput) -> (Names, Option<Payload>) {
+    match input {
+        AttemptInput::Payload(_) => (Names::default(), None),
+        AttemptInput::Names(names) => (*names, None),
+        AttemptInput::Edited(names, input) => (*names, Some(input)),
+    }
+}

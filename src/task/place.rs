@@ -1,0 +1,114 @@
+//! Where an attempt finds and leaves files.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use super::Attempt;
+use crate::id::RunId;
+
+/// The folders of one attempt.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// The folder of the workflow file: `WINDLASS_DIR`.
+    pub(crate) home: PathBuf,
+    /// The work folder: `WINDLASS_WORK`. The item's own inside a fan-out, else the run's.
+    pub(crate) work: PathBuf,
+    /// Where a command runs: the work folder inside a fan-out, else the workflow's.
+    pub(crate) current: PathBuf,
+}
+
+impl Place {
+    /// The folders of the attempt. The work folder exists afterwards.
+    ///
+    /// # Errors
+    /// Where it cannot be made, or the process has lost its own folder.
+    pub(crate) fn prepare(attempt: &Attempt, scratch: &Scratch) -> io::Result<Self> {
+        let home = match &attempt.plan.source.folder {
+            Some(folder) if folder.as_os_str().is_empty() => std::env::current_dir()?,
+            Some(folder) => std::path::absolute(folder)?,
+            None => std::env::current_dir()?,
+        };
+        let base = match &attempt.folder {
+            Some(folder) => std::path::absolute(folder)?,
+            None => scratch.folder(attempt.run),
+        };
+        let Some(item) = attempt.item() else {
+            fs::create_dir_all(&base)?;
+            return Ok(Self { current: home.clone(), home, work: base });
+        };
+        // The steps of a body share the folder of their item.
+        let step = attempt.step();
+        let owner = step.parent.map_or(&step.id, |parent| &attempt.plan.nodes[parent.index()].id);
+        let work = base.join(owner.as_str()).join(item.to_string());
+        fs::create_dir_all(&work)?;
+        Ok(Self { current: work.clone(), home, work })
+    }
+}
+
+/// Folders of runs without a data folder: under the system's temporary folder, gone with the engine.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch(OnceLock<PathBuf>);
+
+impl Scratch {
+    fn folder(&self, run: RunId) -> PathBuf {
+        // Any run's id names the folder well: no two engines have the same.
+        let root = self.0.get_or_init(|| std::env::temp_dir().join(format!("windlass-{run}")));
+        root.join(run.to_string())
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Some(root) = self.0.get() {
+            // What cannot be removed now is the system's to clean: it stands in its temporary folder.
+            drop(fs::remove_dir_all(root));
+        }
+    }
+}
+
+/// The path of `name` inside `folder`, for a file that is to be written there.
+///
+/// # Errors
+/// A sentence, where the name leads out of the folder, by `..`, by a root, or by a symbolic link.
+pub(crate) fn inside(folder: &Path, name: &str) -> Result<PathBuf, String> {
+    let path = Path::new(name);
+    let plain = path
+        .components()
+        .all(|part| matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir));
+    if !plain || path.file_name().is_none() || name.ends_with('/') || name.contains('\0') {
+        return Err(format!("`{name}` is no path inside the work folder"));
+    }
+    let target = folder.join(path);
+    let parent = target.parent().unwrap_or(folder);
+    let refused = |error: io::Error| format!("`{name}` cannot be written: {error}");
+    let root = folder.canonicalize().map_err(refused)?;
+    // Looked at before anything is made, so that no folder comes to be behind a link.
+    let known = parent.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(folder);
+    if !known.canonicalize().map_err(refused)?.starts_with(&root) {
+        return Err(format!("`{name}` leads out of the work folder by a link"));
+    }
+    fs::create_dir_all(parent).map_err(refused)?;
+    Ok(target)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_stays_inside_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let outside = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(outside.path(), folder.path().join("link")).unwrap();
+        for name in ["a", "./a", "a/b/c", "..a", "a..b/c"] {
+            assert_eq!(inside(folder.path(), name).unwrap(), folder.path().join(name));
+        }
+        for name in ["", ".", "..", "../a", "a/../../b", "/etc/passwd", "a/", "a\0b", "link/x"] {
+            assert!(inside(folder.path(), name).is_err(), "{name:?}");
+        }
+        assert!(inside(folder.path(), "link/deep/x").is_err());
+        assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,113 @@
+//! The handlers and states of a program, by name and by type.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use super::executor::{self, Shared};
+use super::handler::{Handler, StateNeed};
+use super::{Attempt, AttemptFuture};
+
+/// What `task = "…"` may name, and what `State<T>` may ask for.
+#[derive(Default)]
+pub struct Registry {
+    handlers: HashMap<Box<str>, Arc<dyn ErasedHandler>>,
+    states: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
+}
+
+impl Registry {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Makes `handler` the code behind `task = "name"`; the one that was it, goes.
+    pub fn add<Args: 'static>(&mut self, name: &str, handler: impl Handler<Args>) {
+        let erased = Erased { handler, args: PhantomData::<fn(Args)> };
+        self.handlers.insert(name.into(), Arc::new(erased));
+    }
+
+    /// Gives `value` to all handlers with a `State<T>` argument; the one that was there, goes.
+    pub fn add_state<T: Clone + Send + Sync + 'static>(&mut self, value: T) {
+        self.states.insert(TypeId::of::<T>(), Box::new(value));
+    }
+
+    /// Whether a handler has this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.handlers.contains_key(name)
+    }
+
+    /// The names of the handlers, in order.
+    pub fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.handlers.keys().map(AsRef::as_ref).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Looks whether each state that a handler asks for is there.
+    ///
+    /// # Errors
+    /// All that are missing, in the order of the tasks' names.
+    pub fn check(&self) -> Result<(), Vec<MissingState>> {
+        let mut missing = Vec::new();
+        for task in self.names() {
+            for need in self.handlers[task].needs() {
+                if !self.states.contains_key(&need.id) {
+                    missing.push(MissingState { task: task.to_owned(), state: need.name });
+                }
+            }
+        }
+        if missing.is_empty() { Ok(()) } else { Err(missing) }
+    }
+
+    pub(super) fn handler(&self, name: &str) -> Option<&Arc<dyn ErasedHandler>> {
+        self.handlers.get(name)
+    }
+
+    pub(super) fn state<T: 'static>(&self) -> Option<&T> {
+        self.states.get(&TypeId::of::<T>()).and_then(|state| state.downcast_ref())
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry").field("tasks", &self.names()).finish_non_exhaustive()
+    }
+}
+
+/// A handler asks for a state that nobody has given.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("task `{task}` needs the state `{state}`: give it with `.state(…)`")]
+pub struct MissingState {
+    /// The task.
+    pub task: String,
+    /// The type's name.
+    pub state: &'static str,
+}
+
+/// A handler whose arguments are known to nobody any more.
+pub(super) trait ErasedHandler: Send + Sync {
+    fn start(self: Arc<Self>, shared: Arc<Shared>, attempt: Attempt) -> AttemptFuture;
+    fn needs(&self) -> Vec<StateNeed>;
+}
+
+struct Erased<H, Args> {
+    handler: H,
+    args: PhantomData<fn(Args)>,
+}
+
+impl<Args: 'static, H: Handler<Args>> ErasedHandler for Erased<H, Args> {
+    fn start(self: Arc<Self>, shared: Arc<Shared>, attempt: Attempt) -> AttemptFuture {
+        Box::pin(async move {
+            let (call, masks) = executor::prepare_call(shared, attempt)?;
+            let result = self.handler.call(call).await;
+            if masks.is_empty() { result } else { masks.hide(result) }
+        })
+    }
+
+    fn needs(&self) -> Vec<StateNeed> {
+        H::needs()
+    }
+}

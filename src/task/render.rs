@@ -1,0 +1,115 @@
+//! Templates of an attempt: rendered when it starts, with the secrets that they read.
+
+use super::Attempt;
+use super::error::invalid;
+use super::secret::{Masks, resolve};
+use crate::expression::Names;
+use crate::payload::Payload;
+use crate::plan::{HttpBody, InputFrom, Node, Output, Program, Template, Verb};
+use crate::run::Failure;
+
+/// The names of an attempt, and what must not be shown of them.
+#[derive(Debug, Default)]
+pub(crate) struct Rendering {
+    names: Names,
+    masks: Masks,
+}
+
+impl Rendering {
+    /// Adds the secrets that the attempt's step reads to the names.
+    ///
+    /// # Errors
+    /// Where a secret is not there.
+    pub(crate) fn prepare(attempt: &Attempt, mut names: Names) -> Result<Self, Failure> {
+        let mut wanted: Vec<&str> = Vec::new();
+        each_template(attempt.step(), &mut |template| wanted.extend(secrets_of(template)));
+        wanted.sort_unstable();
+        wanted.dedup();
+        for name in wanted {
+            names.secrets.push((name.into(), resolve(&attempt.plan, name)?));
+        }
+        let masks = Masks::of(&names.secrets);
+        Ok(Self { names, masks })
+    }
+
+    /// The template's value.
+    pub(crate) fn value(&self, template: &Template) -> Result<Payload, Failure> {
+        not_built(template)
+    }
+
+    /// The template as text.
+    pub(crate) fn text(&self, template: &Template) -> Result<String, Failure> {
+        not_built(template)
+    }
+
+    /// The template as a shell's text: each expression is one word.
+    pub(crate) fn shell(&self, template: &Template) -> Result<String, Failure> {
+        not_built(template)
+    }
+
+    /// The run's input, as far as the names have it.
+    pub(crate) fn run_input(&self) -> Payload {
+        self.names.input.clone()
+    }
+
+    /// The item, inside a fan-out.
+    pub(crate) fn item(&self) -> Option<Payload> {
+        self.names.item.as_ref().map(|(_, item)| item.clone())
+    }
+
+    /// What must not be shown.
+    pub(crate) fn masks(&self) -> &Masks {
+        &self.masks
+    }
+
+    pub(crate) fn into_masks(self) -> Masks {
+        self.masks
+    }
+}
+
+fn secrets_of(template: &Template) -> impl Iterator<Item = &str> {
+    let _: &Template = template;
+    std::iter::empty()
+}
+
+/// Visits what an attempt of the node may render.
+fn each_template<'a>(node: &'a Node, visit: &mut dyn FnMut(&'a Template)) {
+    if let InputFrom::With(template) = &node.input {
+        visit(template);
+    }
+    node.idempotency_key.iter().for_each(&mut *visit);
+    match &node.verb {
+        Verb::Task(_) | Verb::Body => {}
+        Verb::Sleep(span) => visit(span),
+        Verb::Run(command) => {
+            match &command.program {
+                Program::Shell(text) => visit(text),
+                Program::Argv(words) => words.iter().for_each(&mut *visit),
+            }
+            command.env.iter().for_each(|(_, template)| visit(template));
+            command.stdin.iter().for_each(&mut *visit);
+            each_output_template(&command.output, visit);
+        }
+        Verb::Http(request) => {
+            visit(&request.url);
+            request.headers.iter().chain(&request.query).for_each(|(_, template)| visit(template));
+            match &request.body {
+                HttpBody::Empty => {}
+                HttpBody::Json(template) | HttpBody::Text(template) => visit(template),
+            }
+            request.save.iter().for_each(&mut *visit);
+            each_output_template(&request.output, visit);
+        }
+    }
+}
+
+fn each_output_template<'a>(output: &'a Output, visit: &mut dyn FnMut(&'a Template)) {
+    match output {
+        Output::File(template) => visit(template),
+        Output::Default | Output::Json | Output::Text | Output::Lines | Output::None => {}
+    }
+}
+
+fn not_built<T>(_: &Template) -> Result<T, Failure> {
+    Err(invalid("expressions are not built yet"))
+}
