@@ -4,6 +4,11 @@
 
 mod diagnostic;
 mod model;
+mod parse;
+mod unit;
 
 pub use diagnostic::{Diagnostic, Severity, Span};
 pub use model::*;
+pub(crate) use parse::nearest;
+pub use parse::{FILE_BYTES_MAX, Parsed, parse};
+pub use unit::{DURATION_MAX, SIZE_BYTES_MAX, format_duration, parse_duration, parse_size};

@@ -123,7 +123,9 @@ pub fn content_hash(bytes: &[u8]) -> [u8; 16] {
     Uuid::new_v5(&Uuid::NAMESPACE_OID, bytes).into_bytes()
 }
 
-/// The name of a workflow, step, queue or retry policy: `[A-Za-z0-9_-]{1,128}`.
+/// The name of a workflow, step, queue or retry policy: `[A-Za-z0-9_.-]{1,128}`, no dot in front.
+///
+/// Ids of steps have no dots at all: the definition sees to that.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Name(Arc<str>);
@@ -133,7 +135,8 @@ impl Name {
     pub fn new(text: &str) -> Option<Self> {
         let fits = !text.is_empty()
             && text.len() <= NAME_CHARS_MAX
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+            && !text.starts_with('.')
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
         fits.then(|| Self(Arc::from(text)))
     }
 
@@ -147,7 +150,7 @@ impl TryFrom<String> for Name {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        Self::new(&text).ok_or_else(|| format!("`{text}` is not a name ([A-Za-z0-9_-]{{1,128}})"))
+        Self::new(&text).ok_or_else(|| format!("`{text}` is not a name ([A-Za-z0-9_.-]{{1,128}})"))
     }
 }
 

@@ -1,0 +1,169 @@
+//! A table of the file: its fields by key, in the file's order, and the keys it does not know.
+
+use std::rc::Rc;
+
+use indexmap::IndexMap;
+use serde_json::Value;
+use toml::de::{DeTable, DeValue};
+
+use super::field::{Field, say};
+use super::problems::{Problems, nearest};
+use super::value::to_json;
+use crate::definition::unit::excerpt;
+use crate::definition::{Diagnostic, Span, Spanned};
+
+/// The keys of one kind of table.
+#[derive(Debug)]
+pub(super) struct Keys {
+    /// Those that are read.
+    pub(super) known: &'static [&'static str],
+    /// Those that the format has and this version does not read yet.
+    pub(super) later: &'static [&'static str],
+}
+
+/// A table and whom to name in messages about it.
+#[derive(Debug, Clone)]
+pub(super) struct Table<'a> {
+    /// Whose it is, such as ``step `a` ``; empty: the workflow's.
+    pub(super) owner: Rc<str>,
+    /// What stands before its keys, such as `retry.`.
+    prefix: String,
+    /// Its header, or the whole of an inline one.
+    pub(super) span: Span,
+    entries: &'a DeTable<'a>,
+    /// Where problems go.
+    pub(super) problems: &'a Problems,
+}
+
+impl<'a> Table<'a> {
+    /// The whole file.
+    pub(super) fn root(entries: &'a DeTable<'a>, problems: &'a Problems) -> Self {
+        Self { owner: Rc::from(""), prefix: String::new(), span: 0..0, entries, problems }
+    }
+
+    /// The field's table, whose keys are told after its own.
+    pub(super) fn of(field: &Field<'a>, shape: &str) -> Option<Self> {
+        let DeValue::Table(entries) = field.value else {
+            field.wrong_type(shape, None);
+            return None;
+        };
+        Some(Self {
+            owner: Rc::clone(&field.owner),
+            prefix: format!("{}.", field.name),
+            span: field.span.clone(),
+            entries,
+            problems: field.problems,
+        })
+    }
+
+    /// The same table, belonging to something with a name of its own.
+    pub(super) fn owned_by(mut self, owner: &str) -> Self {
+        self.owner = Rc::from(owner);
+        self.prefix.clear();
+        self
+    }
+
+    /// The value of a key.
+    pub(super) fn field(&self, key: &str) -> Option<Field<'a>> {
+        let (key, value) = self.entries.get_key_value(key)?;
+        self.field_of(key.get_ref(), key.span(), value)
+    }
+
+    /// Whether a key is there.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
+    }
+
+    /// Whether there is nothing in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// All fields in the order of the file.
+    pub(super) fn fields(&self) -> Vec<(&'a str, Field<'a>)> {
+        let mut fields: Vec<_> = self
+            .entries
+            .iter()
+            .filter_map(|(key, value)| {
+                Some((key.get_ref().as_ref(), self.field_of(key.get_ref(), key.span(), value)?))
+            })
+            .collect();
+        fields.sort_by_key(|(_, field)| field.key_span.start);
+        fields
+    }
+
+    fn field_of(
+        &self,
+        key: &str,
+        key_span: Span,
+        value: &'a toml::Spanned<DeValue<'a>>,
+    ) -> Option<Field<'a>> {
+        // In a broken file the place of a lost value is `0..0`.
+        if self.problems.broken.get() && value.span() == (0..0) {
+            return None;
+        }
+        Some(Field {
+            owner: Rc::clone(&self.owner),
+            name: format!("{}{key}", self.prefix),
+            key_span,
+            span: value.span(),
+            value: value.get_ref(),
+            problems: self.problems,
+        })
+    }
+
+    /// The table of a key.
+    pub(super) fn table(&self, key: &str) -> Option<Self> {
+        Table::of(&self.field(key)?, "a table")
+    }
+
+    /// A table of templates.
+    pub(super) fn templates(&self) -> IndexMap<String, Spanned<Value>> {
+        let fields = self.fields().into_iter();
+        fields
+            .filter_map(|(key, field)| Some((key.to_owned(), field.at(to_json(&field)?))))
+            .collect()
+    }
+
+    /// Reports every key that is not in `keys`.
+    pub(super) fn check_keys(&self, keys: &Keys, kind: &str) {
+        for (key, value) in self.entries {
+            let word: &str = key.get_ref();
+            if keys.known.contains(&word) {
+                continue;
+            }
+            let name = format!("{}{}", self.prefix, excerpt(word));
+            let problem = if keys.later.contains(&word) {
+                not_yet(&say(&self.owner, &format!("`{name}`")), &key.span())
+            } else {
+                let known = keys.known.iter().chain(keys.later).copied();
+                self.unknown_key(&name, kind, key.span(), nearest(word, known))
+            };
+            let _value = value;
+            self.problems.report(problem);
+        }
+    }
+
+    fn unknown_key(&self, name: &str, kind: &str, span: Span, near: Option<&str>) -> Diagnostic {
+        let place = if self.owner.is_empty() { "workflow" } else { &self.owner };
+        let mut problem =
+            Diagnostic::error("unknown-key", format!("unknown key `{name}` in {place}"), span)
+                .label(format!("not a {kind} key"));
+        problem.help = near.map(|near| format!("did you mean `{near}`?"));
+        problem
+    }
+
+    /// Reports that a key is missing.
+    pub(super) fn missing(&self, key: &str, span: &Span, help: &str) {
+        let told = say(&self.owner, &format!("`{}{key}` is missing", self.prefix));
+        let problem = Diagnostic::error("missing-key", told, span.clone());
+        self.problems.report_missing(problem.label("it belongs here").help(help));
+    }
+}
+
+/// The problem of something that the format has and this version does not read yet.
+pub(super) fn not_yet(what: &str, span: &Span) -> Diagnostic {
+    Diagnostic::error("not-supported-yet", format!("{what} is not supported yet"), span.clone())
+        .label("a later version reads it")
+        .help("take it out for now")
+}

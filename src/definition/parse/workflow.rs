@@ -1,0 +1,122 @@
+//! The top of the file.
+
+use indexmap::IndexMap;
+
+use super::defaults::Defaults;
+use super::field::{Field, bad_name, say};
+use super::problems::START;
+use super::step::{Around, read_steps};
+use super::table::{Keys, Table};
+use super::{input, retry};
+use crate::definition::{Definition, Diagnostic, Durability, FailFast, Spanned};
+use crate::id::Name;
+
+const KEYS: Keys = Keys {
+    known: &[
+        "name",
+        "description",
+        "labels",
+        "timeout",
+        "durability",
+        "fail_fast",
+        "max_parallel",
+        "priority",
+        "pipeline",
+        "input",
+        "output",
+        "secrets",
+        "defaults",
+        "retry",
+        "steps",
+    ],
+    later: &[
+        "on",
+        "dedupe",
+        "concurrency",
+        "on_success",
+        "on_failure",
+        "finally",
+        "alert",
+        "retention",
+        "test",
+    ],
+};
+
+const DURABILITIES: [(&str, Durability); 3] = [
+    ("strict", Durability::Strict),
+    ("relaxed", Durability::Relaxed),
+    ("memory", Durability::Memory),
+];
+
+const FAIL_FASTS: [(&str, FailFast); 3] =
+    [("off", FailFast::Off), ("stop", FailFast::Stop), ("cancel", FailFast::Cancel)];
+
+/// The most attempts of one run, or items of one step, at once.
+pub(super) const PARALLEL_MAX: u32 = 100_000;
+
+/// Reads the whole file.
+pub(super) fn read(path: &str, root: &Table<'_>) -> Option<Definition> {
+    root.check_keys(&KEYS, "workflow");
+    let name = name(path, root);
+    let policies = root.table("retry").map(|table| retry::read_policies(&table));
+    let policies = policies.unwrap_or_default();
+    let defaults = root.table("defaults").map(|table| Defaults::read(&table, &policies));
+    let around = Around::new(policies, defaults.unwrap_or_default());
+    let steps = root.table("steps").map(|table| read_steps(&table, None, &around));
+    let definition = Definition {
+        name: name?,
+        description: root.field("description").and_then(|f| Some(f.text()?.to_owned())),
+        labels: labels(root),
+        timeout: root.field("timeout").and_then(|field| field.time_limit()),
+        durability: root.field("durability").and_then(|field| field.choice(&DURABILITIES)),
+        fail_fast: root.field("fail_fast").and_then(|f| f.choice(&FAIL_FASTS)).unwrap_or_default(),
+        max_parallel: root.field("max_parallel").and_then(|field| field.count(1..=PARALLEL_MAX)),
+        priority: root.field("priority").and_then(|field| field.priority()).unwrap_or(0),
+        pipeline: root.field("pipeline").map(|field| pipeline(&field)).unwrap_or_default(),
+        input: root.table("input").map(|table| input::read_inputs(&table)).unwrap_or_default(),
+        output: root.table("output").map(|table| table.templates()).unwrap_or_default(),
+        secrets: root.table("secrets").map(|table| input::read_secrets(&table)).unwrap_or_default(),
+        steps: steps.unwrap_or_default(),
+    };
+    Some(definition)
+}
+
+/// `name`, or the file's without `.toml`. A wrong one is replaced, so that the rest can be checked.
+fn name(path: &str, root: &Table<'_>) -> Option<Spanned<Name>> {
+    let stand_in = Spanned { value: Name::new("unnamed")?, span: START };
+    if root.has("name") {
+        return Some(root.field("name").and_then(|field| field.name()).unwrap_or(stand_in));
+    }
+    let file = path.rsplit(['/', '\\']).next().unwrap_or(path);
+    let stem = file.strip_suffix(".toml").unwrap_or(file);
+    if let Some(value) = Name::new(stem) {
+        return Some(Spanned { value, span: START });
+    }
+    let problem = bad_name("the file's name stands for the workflow's", stem, &START);
+    root.problems.report_missing(problem.label("`name` is missing").help("add name = \"…\""));
+    Some(stand_in)
+}
+
+fn labels(root: &Table<'_>) -> IndexMap<String, String> {
+    let Some(table) = root.table("labels") else { return IndexMap::new() };
+    let fields = table.fields().into_iter();
+    fields.filter_map(|(key, field)| Some((key.to_owned(), field.text()?.to_owned()))).collect()
+}
+
+fn pipeline(field: &Field<'_>) -> Vec<Spanned<String>> {
+    let Some(steps) = field.texts() else { return Vec::new() };
+    let mut seen: IndexMap<&str, &Spanned<String>> = IndexMap::new();
+    for step in &steps {
+        if let Some(first) = seen.insert(&step.value, step) {
+            let told = say(&field.owner, &format!("`pipeline` names `{}` twice", step.value));
+            let problem = Diagnostic::error("named-twice", told, step.span.clone());
+            let problem = problem.label("again").related(first.span.clone(), "first here");
+            field.problems.report(problem.help("a step has one place in the pipeline"));
+        }
+    }
+    if steps.is_empty() {
+        let problem = field.problem("empty", "`pipeline` is empty").label("no steps");
+        field.problems.report(problem.help("name the steps in their order, or take it out"));
+    }
+    steps
+}
