@@ -5,10 +5,14 @@
 mod diagnostic;
 mod model;
 mod parse;
+mod settings;
 mod unit;
 
 pub use diagnostic::{Diagnostic, Severity, Span};
 pub use model::*;
 pub(crate) use parse::nearest;
 pub use parse::{FILE_BYTES_MAX, Parsed, parse};
+pub use settings::{
+    QUEUE_DEFAULT, QueueSettings, Settings, WORKERS_DEFAULT, WORKERS_MAX, WhenFull,
+};
 pub use unit::{DURATION_MAX, SIZE_BYTES_MAX, format_duration, parse_duration, parse_size};

@@ -9,13 +9,13 @@ use super::log::{LogTarget, MemoryLogs, STEP_LOG_BYTES_MAX, StepLog};
 use super::place::Scratch;
 use super::render::Rendering;
 use super::secret::Masks;
-use super::{Attempt, AttemptFuture, AttemptInput, Registry, log_name};
+use super::{Attempt, AttemptFuture, Registry, log_name};
 use crate::definition::ErrorClass;
 use crate::expression::Names;
 use crate::id::RunId;
 use crate::payload::Payload;
 use crate::plan::{InputFrom, Verb};
-use crate::run::Failure;
+use crate::run::{AttemptSource, Failure};
 
 /// Turns attempts into futures. Cheap to clone; all clones are one.
 #[derive(Debug, Clone)]
@@ -116,13 +116,13 @@ pub(super) fn prepare_call(
     shared: Arc<Shared>,
     mut attempt: Attempt,
 ) -> Result<(Call, Masks), Failure> {
-    let input = std::mem::replace(&mut attempt.input, AttemptInput::Payload(Payload::NULL));
+    let input = std::mem::replace(&mut attempt.input, AttemptSource::Payload(Payload::NULL));
     let (names, ready) = match input {
-        AttemptInput::Payload(input) => {
+        AttemptSource::Payload(input) => {
             return Ok((Call::new(shared, attempt, input, None), Masks::default()));
         }
-        AttemptInput::Names(names) => (names, None),
-        AttemptInput::Edited(names, input) => (names, Some(input)),
+        AttemptSource::Names(names) => (names, None),
+        AttemptSource::Edited(names, input) => (names, Some(input)),
     };
     let rendering = Rendering::prepare(&attempt, *names)?;
     let input = match ready {
@@ -162,10 +162,10 @@ fn failed(failure: Failure) -> AttemptFuture {
 }
 
 /// The names of an attempt that was given none.
-pub(super) fn names_of(input: AttemptInput) -> (Names, Option<Payload>) {
+pub(super) fn names_of(input: AttemptSource) -> (Names, Option<Payload>) {
     match input {
-        AttemptInput::Payload(_) => (Names::default(), None),
-        AttemptInput::Names(names) => (*names, None),
-        AttemptInput::Edited(names, input) => (*names, Some(input)),
+        AttemptSource::Payload(_) => (Names::default(), None),
+        AttemptSource::Names(names) => (*names, None),
+        AttemptSource::Edited(names, input) => (*names, Some(input)),
     }
 }

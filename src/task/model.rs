@@ -7,11 +7,10 @@ use std::sync::Arc;
 
 use super::CancelSignal;
 use crate::clock::Timestamp;
-use crate::expression::Names;
 use crate::id::RunId;
 use crate::payload::Payload;
 use crate::plan::{Node, NodeId, Plan};
-use crate::run::{Failure, Unit};
+use crate::run::{AttemptSource, Failure, Unit};
 
 /// The future of one attempt. Nothing happens before its first poll, and a panic of a handler comes
 /// out of a poll. Dropping it stops the attempt (a command's process group gets KILL).
@@ -31,7 +30,7 @@ pub struct Attempt {
     /// Rises with every dispatch of the unit.
     pub fencing: u32,
     /// What flows in.
-    pub input: AttemptInput,
+    pub input: AttemptSource,
     /// The run's own folder for logs and files; `None` without a data folder.
     pub folder: Option<Arc<Path>>,
     /// Set when the attempt is to stop.
@@ -58,18 +57,4 @@ impl Attempt {
     pub fn item(&self) -> Option<u32> {
         (self.unit.item != Unit::NO_ITEM).then_some(self.unit.item)
     }
-}
-
-/// What flows into an attempt.
-#[derive(Debug)]
-pub enum AttemptInput {
-    /// Ready as it is; nothing of the node reads a name.
-    Payload(Payload),
-    /// To be rendered from these names (`with`, a command, a request). Secrets are added here, by
-    /// the attempt.
-    Names(Box<Names>),
-    /// The verb's input is ready (it does not come from `with`, or a person has edited it), and
-    /// other templates are rendered from the names. An edited input of a command is its standard
-    /// input, that of a request its JSON body.
-    Edited(Box<Names>, Payload),
 }
