@@ -31,6 +31,14 @@ impl Timestamp {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// The day in UTC: `2026-01-31`.
+    pub fn day(self) -> String {
+        match jiff::Timestamp::from_microsecond(self.0) {
+            Ok(t) => t.to_zoned(jiff::tz::TimeZone::UTC).date().to_string(),
+            Err(_) => self.to_string(),
+        }
+    }
+
     /// Reads RFC 3339 (`2026-01-02T03:04:05Z`).
     pub fn parse(text: &str) -> Option<Self> {
         text.parse::<jiff::Timestamp>().ok().map(|t| Self(t.as_microsecond()))
@@ -50,6 +58,59 @@ impl fmt::Debug for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+/// A day, or a moment, as a text has it.
+enum Moment {
+    Day(jiff::civil::Date),
+    Time(jiff::Timestamp),
+}
+
+fn moment(text: &str) -> Result<Moment, String> {
+    if text.len() == "2026-01-31".len()
+        && let Ok(day) = text.parse()
+    {
+        return Ok(Moment::Day(day));
+    }
+    let refuse = |_| format!("`{text}` is no date (2026-01-31) and no time (2026-01-31T12:00:00Z)");
+    text.parse().map(Moment::Time).map_err(refuse)
+}
+
+/// Whether a text is a day: `2026-01-31`.
+pub fn is_date(text: &str) -> bool {
+    matches!(moment(text), Ok(Moment::Day(_)))
+}
+
+/// Moves a day or a moment (in UTC) by a span such as `1d`, `-2h`, `1mo`; a day stays a day.
+///
+/// # Errors
+/// Where either cannot be read, or the result is out of range.
+pub fn date_add(date: &str, span: &str) -> Result<String, String> {
+    let moment = moment(date)?;
+    let by: jiff::Span =
+        span.parse().map_err(|_| format!("`{span}` is no span of time such as `1d` or `-2h`"))?;
+    let refuse = |cause: jiff::Error| format!("`{date}` moved by `{span}`: {cause}");
+    match moment {
+        Moment::Day(day) => day.checked_add(by).map(|day| day.to_string()).map_err(refuse),
+        Moment::Time(time) => {
+            let moved = time.to_zoned(jiff::tz::TimeZone::UTC).checked_add(by).map_err(refuse)?;
+            Ok(Timestamp(moved.timestamp().as_microsecond()).to_string())
+        }
+    }
+}
+
+/// Writes a day or a moment (in UTC) as a format such as `%d.%m.%Y` says.
+///
+/// # Errors
+/// Where the date cannot be read, or the format is none.
+pub fn format_date(date: &str, format: &str) -> Result<String, String> {
+    let zoned = match moment(date)? {
+        Moment::Day(day) => day.to_zoned(jiff::tz::TimeZone::UTC),
+        Moment::Time(time) => Ok(time.to_zoned(jiff::tz::TimeZone::UTC)),
+    };
+    zoned
+        .and_then(|zoned| jiff::fmt::strtime::format(format, &zoned))
+        .map_err(|cause| format!("the format `{format}`: {cause}"))
 }
 
 /// Tells the time: the wall clock as it was at the start, moved on by the runtime's monotonic clock.

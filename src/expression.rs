@@ -1,13 +1,40 @@
 //! `${{ … }}`: compiled when the file loads, evaluated when a step needs it. The home of `minijinja`.
 //!
-//! Contract (the bodies come with the module):
 //! - [`Expression::compile`] takes a bare expression (`when`, `for_each`).
 //! - [`Template::compile`] takes a TOML value as JSON whose strings may hold `${{ … }}`.
-//! - both tell which names they read ([`Reads`]), and evaluate against [`Names`].
+//! - Both tell which names they read ([`Reads`]), and evaluate against [`Names`].
+//!
+//! Nothing here waits, reads the clock, or makes more than [`PAYLOAD_BYTES_MAX`]; a hostile expression
+//! is an error. Undefined is an error too, unless `is defined` or `default(…)` asks.
+//!
+//! [`PAYLOAD_BYTES_MAX`]: crate::payload::PAYLOAD_BYTES_MAX
+
+mod functions;
+mod json;
+mod lex;
+mod parse;
+mod path;
+mod program;
+mod reads;
+mod shell;
+mod suggest;
+mod template;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::ops::Range;
 
 use crate::clock::Timestamp;
 use crate::id::{Name, RunId};
 use crate::payload::Payload;
+
+pub use program::Expression;
+pub use reads::{InputRead, Reads, SecretRead, StepField, StepRead};
+#[expect(unused_imports, reason = "the plan suggests names with it")]
+pub(crate) use suggest::nearest;
+pub use template::Template;
 
 /// What an expression may read: made for one unit, from what its plan node says it reads.
 #[derive(Debug, Clone, Default)]
@@ -51,9 +78,65 @@ pub struct RunNames {
     pub started_by: Box<str>,
 }
 
-/// placeholder
-#[derive(Debug)]
-pub struct Expression;
-/// placeholder
-#[derive(Debug)]
-pub struct Template;
+/// Why an expression was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompileError {
+    /// What is wrong: a lowercase fragment.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+    /// The text that `offset` counts in: the expression, without `${{` and `}}`.
+    pub source: Box<str>,
+    /// Where in `source`, in bytes.
+    pub offset: Range<usize>,
+}
+
+impl CompileError {
+    fn new(source: &str, message: impl Into<String>, offset: Range<usize>) -> Self {
+        Self { message: message.into(), help: None, source: source.into(), offset }
+    }
+
+    fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl fmt::Display for CompileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for CompileError {}
+
+/// Why an expression has no value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EvalError {
+    message: Box<str>,
+}
+
+impl EvalError {
+    fn new(message: impl Into<Box<str>>) -> Self {
+        Self { message: message.into() }
+    }
+
+    /// With the expression in which it happened.
+    fn within(self, source: &str) -> Self {
+        let source = source.trim();
+        if self.message.contains(source) {
+            return self;
+        }
+        let shown: String = source.chars().take(120).collect();
+        let dots = if shown.len() < source.len() { "…" } else { "" };
+        Self::new(format!("{}, in `{shown}{dots}`", self.message))
+    }
+}
+
+impl fmt::Display for EvalError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for EvalError {}

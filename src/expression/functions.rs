@@ -1,0 +1,288 @@
+//! The interpreter's environment: filters, tests and operators, each with a bound on what it may make.
+//!
+//! An expression has no loops, so its work is bounded by the sizes of the values that it handles. Every
+//! filter is charged for what it is given, and for what it makes where that can be more.
+
+mod own;
+
+use std::sync::LazyLock;
+
+use minijinja::value::{Rest, ValueKind, ValueOrKwargs};
+use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, Value, filters};
+
+/// What one evaluation may handle, counted in bytes of text and list places, all filters together.
+const WORK_MAX: usize = 32 << 20;
+
+/// The instructions of one evaluation.
+const FUEL: u64 = 100_000;
+
+/// Tests, as the interpreter has them.
+pub(super) const TESTS: [&str; 39] = [
+    "boolean",
+    "defined",
+    "divisibleby",
+    "endingwith",
+    "eq",
+    "equalto",
+    "escaped",
+    "even",
+    "false",
+    "filter",
+    "float",
+    "ge",
+    "greaterthan",
+    "gt",
+    "in",
+    "int",
+    "integer",
+    "iterable",
+    "le",
+    "lessthan",
+    "lower",
+    "lt",
+    "mapping",
+    "ne",
+    "none",
+    "number",
+    "odd",
+    "safe",
+    "sameas",
+    "sequence",
+    "startingwith",
+    "string",
+    "test",
+    "true",
+    "undefined",
+    "upper",
+    "iterable",
+    "mapping",
+    "sequence",
+];
+
+pub(super) fn is_test(name: &str) -> bool {
+    TESTS.contains(&name)
+}
+
+pub(super) fn is_filter(name: &str) -> bool {
+    filters().any(|known| known == name)
+}
+
+/// The names of all filters.
+pub(super) fn filters() -> impl Iterator<Item = &'static str> {
+    FILTERS.iter().map(|(name, _)| *name)
+}
+
+/// The environment of all expressions; nothing in it ever changes.
+pub(super) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(environment);
+
+static FILTERS: LazyLock<Vec<(&'static str, Value)>> = LazyLock::new(|| {
+    let mut all = builtins();
+    all.extend(own::filters());
+    all
+});
+
+fn builtins() -> Vec<(&'static str, Value)> {
+    vec![
+        ("abs", Value::from_function(filters::abs)),
+        ("attr", Value::from_function(filters::attr)),
+        ("batch", Value::from_function(filters::batch)),
+        ("bool", Value::from_function(filters::bool)),
+        ("capitalize", Value::from_function(filters::capitalize)),
+        ("chain", Value::from_function(filters::chain)),
+        ("count", Value::from_function(filters::length)),
+        ("d", Value::from_function(filters::default)),
+        ("default", Value::from_function(filters::default)),
+        ("dictsort", Value::from_function(filters::dictsort)),
+        ("first", Value::from_function(filters::first)),
+        ("float", Value::from_function(filters::float)),
+        ("format", Value::from_function(filters::format)),
+        ("groupby", Value::from_function(filters::groupby)),
+        ("indent", Value::from_function(filters::indent)),
+        ("int", Value::from_function(filters::int)),
+        ("items", Value::from_function(filters::items)),
+        ("join", Value::from_function(filters::join)),
+        ("last", Value::from_function(filters::last)),
+        ("length", Value::from_function(filters::length)),
+        ("lines", Value::from_function(filters::lines)),
+        ("list", Value::from_function(filters::list)),
+        ("lower", Value::from_function(filters::lower)),
+        ("map", Value::from_function(filters::map)),
+        ("max", Value::from_function(filters::max)),
+        ("min", Value::from_function(filters::min)),
+        ("pprint", Value::from_function(filters::pprint)),
+        ("reject", Value::from_function(filters::reject)),
+        ("rejectattr", Value::from_function(filters::rejectattr)),
+        ("replace", Value::from_function(filters::replace)),
+        ("reverse", Value::from_function(filters::reverse)),
+        ("round", Value::from_function(filters::round)),
+        ("select", Value::from_function(filters::select)),
+        ("selectattr", Value::from_function(filters::selectattr)),
+        ("slice", Value::from_function(filters::slice)),
+        ("sort", Value::from_function(filters::sort)),
+        ("split", Value::from_function(filters::split)),
+        ("string", Value::from_function(filters::string)),
+        ("sum", Value::from_function(filters::sum)),
+        ("title", Value::from_function(filters::title)),
+        ("tojson", Value::from_function(filters::tojson)),
+        ("trim", Value::from_function(filters::trim)),
+        ("unique", Value::from_function(filters::unique)),
+        ("upper", Value::from_function(filters::upper)),
+        ("zip", Value::from_function(filters::zip)),
+    ]
+}
+
+fn environment() -> Environment<'static> {
+    let mut environment = strict();
+    for (name, filter) in FILTERS.iter() {
+        environment.add_filter(
+            *name,
+            move |state: &mut State<'_, '_>, args: Rest<ValueOrKwargs>| {
+                let args = args.into_values();
+                charge(state, extra(name, &args))?;
+                for arg in &args {
+                    charge(state, size(arg, left(state)))?;
+                }
+                filter.call(state, &args)
+            },
+        );
+    }
+    for name in ["debug", "namespace"] {
+        environment.remove_global(name);
+    }
+    environment.add_function("plus", |state: &mut State<'_, '_>, a: Value, b: Value| {
+        charge(state, text_len(&a).saturating_add(text_len(&b)))?;
+        PLUS.eval(operands(a, b))
+    });
+    environment.add_function("concat", |state: &mut State<'_, '_>, a: Value, b: Value| {
+        let made = size(&a, left(state)).saturating_add(size(&b, left(state)));
+        charge(state, made)?;
+        CONCAT.eval(operands(a, b))
+    });
+    environment.add_function("times", |state: &mut State<'_, '_>, a: Value, b: Value| {
+        let times = |value: &Value, times: &Value| match value.kind() {
+            ValueKind::String | ValueKind::Seq | ValueKind::Iterable => {
+                size(value, left(state)).saturating_mul(times.as_usize().unwrap_or(1))
+            }
+            _ => 1,
+        };
+        let made = times(&a, &b).max(times(&b, &a));
+        charge(state, made)?;
+        TIMES.eval(operands(a, b))
+    });
+    environment.add_function("power", |a: Value, b: Value| POWER.eval(operands(a, b)));
+    environment
+}
+
+fn strict() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(FUEL));
+    environment.set_debug(false);
+    environment
+}
+
+/// The operators as the interpreter has them, behind the calls that mind their sizes.
+static PLAIN: LazyLock<Environment<'static>> = LazyLock::new(strict);
+static PLUS: LazyLock<minijinja::Expression<'static, 'static>> =
+    LazyLock::new(|| operator("a + b"));
+static CONCAT: LazyLock<minijinja::Expression<'static, 'static>> =
+    LazyLock::new(|| operator("a ~ b"));
+static TIMES: LazyLock<minijinja::Expression<'static, 'static>> =
+    LazyLock::new(|| operator("a * b"));
+static POWER: LazyLock<minijinja::Expression<'static, 'static>> =
+    LazyLock::new(|| operator("a ** b"));
+
+fn operator(source: &'static str) -> minijinja::Expression<'static, 'static> {
+    PLAIN.compile_expression(source).expect("invariant: the operators of two names compile")
+}
+
+fn operands(a: Value, b: Value) -> Value {
+    Value::from_pairs([("a", a), ("b", b)])
+}
+
+/// What is left of the work of this evaluation.
+#[derive(Debug)]
+struct Left(usize);
+
+fn left(state: &State<'_, '_>) -> usize {
+    state.get_extension::<Left>().map_or(WORK_MAX, |left| left.0)
+}
+
+fn charge(state: &mut State<'_, '_>, cost: usize) -> Result<(), Error> {
+    let left = state.get_or_insert_extension_with(|| Left(WORK_MAX));
+    match left.0.checked_sub(cost) {
+        Some(rest) => {
+            left.0 = rest;
+            Ok(())
+        }
+        None => Err(Error::new(ErrorKind::OutOfFuel, "the expression handles too much data")),
+    }
+}
+
+/// Bytes and places of a value with all that it holds; stops counting above `most`.
+fn size(value: &Value, most: usize) -> usize {
+    let children = match value.kind() {
+        ValueKind::String | ValueKind::Bytes => return text_len(value).saturating_add(1),
+        ValueKind::Seq | ValueKind::Iterable | ValueKind::Map => value.try_iter(),
+        _ => return 1,
+    };
+    let is_map = value.kind() == ValueKind::Map;
+    let mut total = 1_usize;
+    for child in children.into_iter().flatten() {
+        total = total.saturating_add(size(&child, most.saturating_sub(total)));
+        if is_map {
+            let inner = value.get_item(&child).unwrap_or_default();
+            total = total.saturating_add(size(&inner, most.saturating_sub(total)));
+        }
+        if total > most {
+            break;
+        }
+    }
+    total
+}
+
+fn text_len(value: &Value) -> usize {
+    value.as_str().map_or(0, str::len)
+}
+
+/// What a filter may make beyond the size of what it is given.
+fn extra(name: &str, args: &[Value]) -> usize {
+    let len = |at: usize| args.get(at).map_or(0, text_len);
+    let items = args.first().and_then(Value::len).unwrap_or(0);
+    match name {
+        "replace" => {
+            let from = args.get(1).and_then(Value::as_str).unwrap_or("");
+            let text = args.first().and_then(Value::as_str).unwrap_or("");
+            text.matches(from).count().saturating_mul(len(2))
+        }
+        "join" => items.max(len(0)).saturating_mul(len(1)),
+        "indent" | "tojson" => largest_number(args).saturating_mul(size(&args[0], WORK_MAX)),
+        "batch" | "slice" => largest_number(args).saturating_mul(64),
+        // A start that is no number makes it a chain of texts or lists, each copied again.
+        "sum" if args.len() > 2 || args.get(1).is_some_and(Value::is_kwargs) => {
+            items.saturating_mul(items)
+        }
+        "format" => widest_field(args),
+        _ => 0,
+    }
+}
+
+fn largest_number(args: &[Value]) -> usize {
+    let inner = |arg: &Value| match arg.kind() {
+        ValueKind::Map => {
+            let values = arg.try_iter().into_iter().flatten();
+            values.filter_map(|key| arg.get_item(&key).ok()?.as_usize()).max()
+        }
+        _ => arg.as_usize(),
+    };
+    args.iter().skip(1).filter_map(inner).max().unwrap_or(0)
+}
+
+/// The sum of the widths and precisions in a format text, given there or as arguments.
+fn widest_field(args: &[Value]) -> usize {
+    let text = args.first().and_then(Value::as_str).unwrap_or("");
+    let digits = text.split(|c: char| !c.is_ascii_digit()).filter(|digits| !digits.is_empty());
+    let widths = digits.map(|digits| digits.parse().unwrap_or(usize::MAX));
+    let stars = text.matches('*').count().saturating_mul(largest_number(args));
+    widths.fold(stars, usize::saturating_add)
+}

@@ -1,0 +1,407 @@
+//! Values whose strings may hold `${{ … }}`.
+//!
+//! A string that is one whole expression keeps the type of its value. In mixed text a string stands as
+//! it is, anything else as JSON. `$${{` is a literal `${{`. Keys of tables are no templates.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::shell::Quoting;
+use super::{CompileError, EvalError, Expression, Names, Reads, json};
+use crate::payload::{PAYLOAD_BYTES_MAX, Payload};
+
+/// The deepest nesting of a template.
+const DEPTH_MAX: usize = 100;
+
+/// A compiled value.
+pub struct Template {
+    root: Part,
+}
+
+enum Part {
+    Constant(Payload),
+    /// A constant string: as JSON, and as it is.
+    ConstantText(Payload, Box<str>),
+    Whole(Expression),
+    Text(Box<[Piece]>),
+    List(Box<[Part]>),
+    Table(Box<[(Box<str>, Part)]>),
+}
+
+enum Piece {
+    Literal(Box<str>),
+    Expression(Expression),
+}
+
+impl Template {
+    /// Compiles a value.
+    ///
+    /// # Errors
+    /// All expressions in it that are wrong.
+    pub fn compile(value: &Value) -> Result<Self, Vec<CompileError>> {
+        let mut errors = Vec::new();
+        let root = compile(value, 0, &mut errors);
+        match root {
+            Some(root) if errors.is_empty() => Ok(Self { root }),
+            Some(_) | None => Err(errors),
+        }
+    }
+
+    /// Compiles a text.
+    ///
+    /// # Errors
+    /// As [`compile`](Self::compile).
+    pub fn text(text: &str) -> Result<Self, Vec<CompileError>> {
+        let mut errors = Vec::new();
+        match compile_text(text, &mut errors) {
+            Some(root) if errors.is_empty() => Ok(Self { root }),
+            Some(_) | None => Err(errors),
+        }
+    }
+
+    /// Compiles the text of a shell command, and refuses expressions where no quoting is safe.
+    ///
+    /// # Errors
+    /// As [`compile`](Self::compile), and for an expression in a comment, in backquotes, in a
+    /// here-document, in `$((…))`, in `${…}`, or after a `case` inside of `$(…)`.
+    pub fn shell(text: &str) -> Result<Self, Vec<CompileError>> {
+        let template = Self::text(text)?;
+        let mut errors = Vec::new();
+        let mut quoting = Quoting::default();
+        for piece in template.root.pieces() {
+            match piece {
+                PieceRef::Literal(text) => quoting.read(text),
+                PieceRef::Expression(expression) => {
+                    if let Err(why) = quoting.word("") {
+                        let source = expression.source();
+                        let error = CompileError::new(source, why, 0..source.len());
+                        errors.push(error.with_help(
+                            "hand the value over in `env`, and let the shell read the variable",
+                        ));
+                    }
+                }
+            }
+        }
+        if errors.is_empty() { Ok(template) } else { Err(errors) }
+    }
+
+    /// Whether there is no expression in it.
+    pub fn is_constant(&self) -> bool {
+        matches!(self.root, Part::Constant(_) | Part::ConstantText(..))
+    }
+
+    /// The expressions in it, in the order of the text.
+    pub fn expressions(&self) -> Vec<&Expression> {
+        let mut found = Vec::new();
+        self.root.collect(&mut found);
+        found
+    }
+
+    /// What all its expressions name; places are in each one's own text.
+    pub fn reads(&self) -> Reads {
+        let mut reads = Reads::default();
+        for expression in self.expressions() {
+            reads.merge(expression.reads());
+        }
+        reads
+    }
+
+    /// The value as JSON.
+    ///
+    /// # Errors
+    /// Where an expression has no value, or the result is larger than a payload may be.
+    pub fn render(&self, names: &Names) -> Result<Payload, EvalError> {
+        match &self.root {
+            Part::Constant(payload) | Part::ConstantText(payload, _) => Ok(payload.clone()),
+            Part::Whole(expression) => expression.eval_payload(names),
+            Part::Text(_) | Part::List(_) | Part::Table(_) => {
+                let mut out = Vec::new();
+                self.root.write_json(names, &mut out)?;
+                Ok(Payload::from_trusted(out))
+            }
+        }
+    }
+
+    /// The value as text: a string as it is, anything else as JSON.
+    ///
+    /// # Errors
+    /// As [`render`](Self::render).
+    pub fn render_text(&self, names: &Names) -> Result<String, EvalError> {
+        let mut out = Vec::new();
+        self.root.write_text(names, &mut out)?;
+        text_of(out)
+    }
+
+    /// The value as a command for `sh -c`: the text, with each expression as one word or a part of one,
+    /// whatever its value holds. Inside of quotes they are closed before it and opened again behind it.
+    ///
+    /// # Errors
+    /// As [`render`](Self::render), for a value with a NUL byte, and where no quoting is safe
+    /// (see [`shell`](Self::shell)).
+    pub fn render_shell(&self, names: &Names) -> Result<String, EvalError> {
+        let mut quoting = Quoting::default();
+        let mut out = String::new();
+        for piece in self.root.pieces() {
+            match piece {
+                PieceRef::Literal(text) => {
+                    quoting.read(text);
+                    out.push_str(text);
+                }
+                PieceRef::Expression(expression) => {
+                    let mut value = Vec::new();
+                    expression.write_text(names, &mut value)?;
+                    let word = quoting.word(&text_of(value)?).map_err(EvalError::new);
+                    out.push_str(&word.map_err(|error| error.within(expression.source()))?);
+                }
+            }
+            if out.len() > PAYLOAD_BYTES_MAX {
+                return Err(EvalError::new(format!(
+                    "the command is longer than {PAYLOAD_BYTES_MAX} bytes"
+                )));
+            }
+        }
+        Ok(out)
+    }
+}
+
+impl fmt::Debug for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Template")?;
+        f.debug_list().entries(self.expressions()).finish()
+    }
+}
+
+/// A piece of a text, or of what stands for one.
+enum PieceRef<'p> {
+    Literal(&'p str),
+    Expression(&'p Expression),
+}
+
+impl Part {
+    fn pieces(&self) -> Vec<PieceRef<'_>> {
+        match self {
+            Self::Constant(payload) => vec![PieceRef::Literal(payload.as_str())],
+            Self::ConstantText(_, text) => vec![PieceRef::Literal(text)],
+            Self::Whole(expression) => vec![PieceRef::Expression(expression)],
+            Self::Text(pieces) => pieces.iter().map(Piece::as_ref).collect(),
+            // Only texts are commands: the checker has refused everything else.
+            Self::List(_) | Self::Table(_) => Vec::new(),
+        }
+    }
+
+    fn collect<'p>(&'p self, found: &mut Vec<&'p Expression>) {
+        match self {
+            Self::Constant(_) | Self::ConstantText(..) => {}
+            Self::Whole(expression) => found.push(expression),
+            Self::Text(pieces) => found.extend(pieces.iter().filter_map(Piece::expression)),
+            Self::List(items) => items.iter().for_each(|item| item.collect(found)),
+            Self::Table(rows) => rows.iter().for_each(|(_, row)| row.collect(found)),
+        }
+    }
+
+    fn write_json(&self, names: &Names, out: &mut Vec<u8>) -> Result<(), EvalError> {
+        match self {
+            Self::Constant(payload) | Self::ConstantText(payload, _) => {
+                json::push(payload.as_bytes(), out).map_err(EvalError::new)
+            }
+            Self::Whole(expression) => expression.write_json(names, out),
+            Self::Text(pieces) => {
+                let mut text = Vec::new();
+                write_pieces(pieces, names, &mut text)?;
+                let quoted = super::path::quoted(&text_of(text)?);
+                json::push(quoted.as_bytes(), out).map_err(EvalError::new)
+            }
+            Self::List(items) => {
+                let mut between = "[";
+                for item in items {
+                    json::push(between.as_bytes(), out).map_err(EvalError::new)?;
+                    item.write_json(names, out)?;
+                    between = ",";
+                }
+                json::push(b"]", out).map_err(EvalError::new)
+            }
+            Self::Table(rows) => {
+                let mut between = "{";
+                for (key, value) in rows {
+                    json::push(between.as_bytes(), out).map_err(EvalError::new)?;
+                    json::push(key.as_bytes(), out).map_err(EvalError::new)?;
+                    value.write_json(names, out)?;
+                    between = ",";
+                }
+                json::push(b"}", out).map_err(EvalError::new)
+            }
+        }
+    }
+
+    fn write_text(&self, names: &Names, out: &mut Vec<u8>) -> Result<(), EvalError> {
+        match self {
+            Self::ConstantText(_, text) => json::push(text.as_bytes(), out).map_err(EvalError::new),
+            Self::Whole(expression) => expression.write_text(names, out),
+            Self::Text(pieces) => write_pieces(pieces, names, out),
+            Self::Constant(_) | Self::List(_) | Self::Table(_) => self.write_json(names, out),
+        }
+    }
+}
+
+impl Piece {
+    fn as_ref(&self) -> PieceRef<'_> {
+        match self {
+            Self::Literal(text) => PieceRef::Literal(text),
+            Self::Expression(expression) => PieceRef::Expression(expression),
+        }
+    }
+
+    fn expression(&self) -> Option<&Expression> {
+        match self {
+            Self::Literal(_) => None,
+            Self::Expression(expression) => Some(expression),
+        }
+    }
+}
+
+fn write_pieces(pieces: &[Piece], names: &Names, out: &mut Vec<u8>) -> Result<(), EvalError> {
+    pieces.iter().try_for_each(|piece| match piece {
+        Piece::Literal(text) => json::push(text.as_bytes(), out).map_err(EvalError::new),
+        Piece::Expression(expression) => expression.write_text(names, out),
+    })
+}
+
+fn text_of(bytes: Vec<u8>) -> Result<String, EvalError> {
+    String::from_utf8(bytes).map_err(|_| EvalError::new("the result is not UTF-8"))
+}
+
+fn compile(value: &Value, depth: usize, errors: &mut Vec<CompileError>) -> Option<Part> {
+    if depth > DEPTH_MAX {
+        let message = format!("the value is nested more than {DEPTH_MAX} deep");
+        errors.push(CompileError::new("", message, 0..0));
+        return None;
+    }
+    match value {
+        Value::String(text) => compile_text(text, errors),
+        Value::Array(items) => {
+            let parts: Vec<_> = items.iter().map(|item| compile(item, depth + 1, errors)).collect();
+            let parts: Option<Vec<_>> = parts.into_iter().collect();
+            constant(value, parts?, Part::is_fixed, |parts| Part::List(parts.into()))
+        }
+        Value::Object(rows) => {
+            let rows: Vec<_> = rows
+                .iter()
+                .map(|(key, row)| {
+                    let key = format!("{}:", super::path::quoted(key)).into_boxed_str();
+                    Some((key, compile(row, depth + 1, errors)?))
+                })
+                .collect();
+            let rows: Option<Vec<_>> = rows.into_iter().collect();
+            constant(value, rows?, |(_, row)| row.is_fixed(), |rows| Part::Table(rows.into()))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {
+            Some(Part::Constant(Payload::of(value).ok()?))
+        }
+    }
+}
+
+impl Part {
+    fn is_fixed(&self) -> bool {
+        matches!(self, Self::Constant(_) | Self::ConstantText(..))
+    }
+}
+
+fn constant<T>(
+    value: &Value,
+    parts: Vec<T>,
+    is_fixed: impl Fn(&T) -> bool,
+    otherwise: impl Fn(Vec<T>) -> Part,
+) -> Option<Part> {
+    // A literal `$${{` makes a constant that differs from what was written.
+    if parts.iter().all(is_fixed) && !has_escape(value) {
+        return Some(Part::Constant(Payload::of(value).ok()?));
+    }
+    Some(otherwise(parts))
+}
+
+fn has_escape(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains(ESCAPED),
+        Value::Array(items) => items.iter().any(has_escape),
+        Value::Object(rows) => rows.values().any(has_escape),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+const OPEN: &str = "${{";
+const ESCAPED: &str = "$${{";
+
+fn compile_text(text: &str, errors: &mut Vec<CompileError>) -> Option<Part> {
+    if !text.contains(OPEN) {
+        return fixed_text(text);
+    }
+    let before = errors.len();
+    let mut pieces: Vec<Piece> = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(OPEN) {
+        let (literal, behind) = (&rest[..at], &rest[at + OPEN.len()..]);
+        if let Some(literal) = literal.strip_suffix('$') {
+            push_literal(&mut pieces, &format!("{literal}{OPEN}"));
+            rest = behind;
+            continue;
+        }
+        push_literal(&mut pieces, literal);
+        let Some(len) = expression_len(behind) else {
+            let error = CompileError::new(behind, "`${{` is never closed", 0..behind.len());
+            errors.push(error.with_help("close it with `}}`; a literal `${{` is written `$${{`"));
+            return None;
+        };
+        match Expression::compile(&behind[..len]) {
+            Ok(expression) => pieces.push(Piece::Expression(expression)),
+            Err(error) => errors.push(error),
+        }
+        rest = &behind[len + 2..];
+    }
+    push_literal(&mut pieces, rest);
+    if errors.len() > before {
+        return None;
+    }
+    match <[Piece; 1]>::try_from(pieces) {
+        Ok([Piece::Expression(expression)]) => Some(Part::Whole(expression)),
+        Ok([Piece::Literal(text)]) => fixed_text(&text),
+        Err(pieces) => Some(Part::Text(pieces.into())),
+    }
+}
+
+fn fixed_text(text: &str) -> Option<Part> {
+    Some(Part::ConstantText(Payload::of(text).ok()?, text.into()))
+}
+
+fn push_literal(pieces: &mut Vec<Piece>, text: &str) {
+    if text.is_empty() {
+        return;
+    }
+    if let Some(Piece::Literal(last)) = pieces.last_mut() {
+        *last = format!("{last}{text}").into();
+    } else {
+        pieces.push(Piece::Literal(text.into()));
+    }
+}
+
+/// How long the expression at the beginning of `text` is: up to the `}}` outside of its texts and braces.
+fn expression_len(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut depth = 0_usize;
+    let mut quote = None;
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        match (quote, byte) {
+            (Some(_), b'\\') => at += 1,
+            (Some(open), _) if byte == open => quote = None,
+            (Some(_), _) => {}
+            (None, b'"' | b'\'') => quote = Some(byte),
+            (None, b'{') => depth += 1,
+            (None, b'}') if depth == 0 && bytes.get(at + 1) == Some(&b'}') => return Some(at),
+            (None, b'}') => depth = depth.saturating_sub(1),
+            (None, _) => {}
+        }
+        at += 1;
+    }
+    None
+}

@@ -1,0 +1,228 @@
+use expect_test::{Expect, expect};
+use serde_json::json;
+
+use super::*;
+
+fn names() -> Names {
+    let payload = |value: serde_json::Value| Payload::of(&value).unwrap();
+    Names {
+        input: payload(json!({
+            "order": "o-7", "total": 9.5, "n": 3, "empty": "", "no": null,
+            "items": [{ "price": 1, "sku": "a" }, { "price": 2.5, "sku": "b" }],
+            "deep": { "a b": { "c": [10, 20, 30] } }, "z": 1, "y": 2,
+        })),
+        steps: vec![
+            (
+                Name::new("count").unwrap(),
+                StepValue {
+                    status: "succeeded",
+                    output: Some(payload(json!({ "rows": 12, "name": "x'y" }))),
+                    failed: None,
+                    error: None,
+                },
+            ),
+            (
+                Name::new("a-b").unwrap(),
+                StepValue {
+                    status: "failed",
+                    output: None,
+                    failed: None,
+                    error: Some(payload(json!({ "class": "timeout", "message": "slow" }))),
+                },
+            ),
+        ],
+        item: Some((4, payload(json!({ "key": "k4", "size": 9 })))),
+        run: RunNames {
+            id: None,
+            attempt: 2,
+            scheduled_at: Timestamp::parse("2026-01-31T10:20:30Z").unwrap(),
+            started_by: "cli".into(),
+        },
+        secrets: vec![("smtp".into(), "hunter2".into())],
+    }
+}
+
+/// One line for each expression: its value, or what is wrong with it.
+fn values(sources: &[&str], expected: Expect) {
+    let names = names();
+    let lines: String = sources
+        .iter()
+        .map(|source| {
+            let value = match Expression::compile(source) {
+                Ok(expression) => match expression.eval_payload(&names) {
+                    Ok(value) => value.to_string(),
+                    Err(error) => format!("error: {error}"),
+                },
+                Err(error) => refused(&error),
+            };
+            format!("{source}  →  {value}\n")
+        })
+        .collect();
+    expected.assert_eq(&lines);
+}
+
+fn refused(error: &CompileError) -> String {
+    let at = &error.source[error.offset.clone()];
+    let help = error.help.as_ref().map(|help| format!("; help: {help}")).unwrap_or_default();
+    format!("refused at `{at}`: {error}{help}")
+}
+
+#[test]
+fn paths_are_looked_up() {
+    values(
+        &[
+            "input.order",
+            "input.items[1].price",
+            "input.items[-1].sku",
+            "input.items.0",
+            "input.deep['a b'].c[2]",
+            "input.deep['a b']",
+            "steps.count.output.rows",
+            "steps['a-b'].status",
+            "steps['a-b'].error.class",
+            "steps.count.failed",
+            "item.key",
+            "index",
+            "run.attempt",
+            "run.scheduled_at",
+            "run.scheduled_day",
+            "run.started_by",
+            "secrets.smtp",
+            "secrets.other",
+            "input.none",
+            "input.items[2]",
+            "steps.count.output.rows.x",
+            "steps['a-b'].output",
+            "steps.count",
+            "input.order.x",
+            "run.id",
+        ],
+        expect![[r#"
+            input.order  →  "o-7"
+            input.items[1].price  →  2.5
+            input.items[-1].sku  →  "b"
+            input.items.0  →  {"price":1,"sku":"a"}
+            input.deep['a b'].c[2]  →  30
+            input.deep['a b']  →  {"c":[10,20,30]}
+            steps.count.output.rows  →  12
+            steps['a-b'].status  →  "failed"
+            steps['a-b'].error.class  →  "timeout"
+            steps.count.failed  →  []
+            item.key  →  "k4"
+            index  →  4
+            run.attempt  →  2
+            run.scheduled_at  →  "2026-01-31T10:20:30.000Z"
+            run.scheduled_day  →  "2026-01-31"
+            run.started_by  →  "cli"
+            secrets.smtp  →  "hunter2"
+            secrets.other  →  "***"
+            input.none  →  error: `input.none` is undefined
+            input.items[2]  →  error: `input.items[2]` is undefined
+            steps.count.output.rows.x  →  error: `steps.count.output.rows.x` is undefined
+            steps['a-b'].output  →  error: `steps['a-b'].output` is undefined
+            steps.count  →  {"status":"succeeded","output":{"rows":12,"name":"x'y"}}
+            input.order.x  →  error: `input.order.x` is undefined
+            run.id  →  error: `run.id` is undefined
+        "#]],
+    );
+}
+
+#[test]
+fn jinja_is_evaluated() {
+    values(
+        &[
+            "input.n + 1",
+            "input.n * 2.5",
+            "2 ** 10",
+            "7 // 2",
+            "-7 % 3",
+            "1 / 4",
+            "'a' ~ 1 ~ none",
+            "'ab' * 3",
+            "[1, 2] + [3]",
+            "input.total > 9 and not input.empty",
+            "1 < input.n < 5",
+            "input.n in [1, 2, 3]",
+            "'x' if input.empty else 'y'",
+            "'x' if input.empty",
+            "input.items | map(attribute='price') | sum",
+            "input.items | selectattr('price', 'gt', 1)",
+            "input.items | length",
+            "input.deep | tojson",
+            "{'a': [1, 2.0, 'x'], 'b': {}}",
+            "input.items[0:1]",
+            "input.items[::-1] | map(attribute='sku') | list",
+            "(1, 2)",
+            "input.order | upper | replace('O', 'x')",
+            "'{\"a\": 1}' | from_json",
+            "'a\\nb' | lines",
+            "run.scheduled_day | date_add('1d')",
+            "run.scheduled_day | date_add('1mo')",
+            "run.scheduled_at | date_add('-90m')",
+            "run.scheduled_day | format_date('%d.%m.%Y')",
+            "input.nope | default('d')",
+            "input.nope.deeper | default('d')",
+            "input.nope is defined",
+            "steps['a-b'].output.x is defined",
+            "input.n is divisibleby 3",
+            "input.no is none",
+            "steps.count.output.rows | default(0) + 1",
+            "input[item.key] | default(1)",
+            "steps | length",
+            "range(3)",
+            "dict(a=1)",
+            "input.n == 3.0",
+            "true",
+            "none",
+            "'text'",
+            "[1, 2",
+        ],
+        expect![[r#"
+            input.n + 1  →  4
+            input.n * 2.5  →  7.5
+            2 ** 10  →  1024
+            7 // 2  →  3
+            -7 % 3  →  2
+            1 / 4  →  0.25
+            'a' ~ 1 ~ none  →  "a1None"
+            'ab' * 3  →  "ababab"
+            [1, 2] + [3]  →  [1,2,3]
+            input.total > 9 and not input.empty  →  true
+            1 < input.n < 5  →  true
+            input.n in [1, 2, 3]  →  true
+            'x' if input.empty else 'y'  →  "y"
+            'x' if input.empty  →  error: the value is undefined, in `'x' if input.empty`
+            input.items | map(attribute='price') | sum  →  3.5
+            input.items | selectattr('price', 'gt', 1)  →  [{"price":2.5,"sku":"b"}]
+            input.items | length  →  2
+            input.deep | tojson  →  "{\"a b\": {\"c\": [10, 20, 30]}}"
+            {'a': [1, 2.0, 'x'], 'b': {}}  →  {"a":[1,2.0,"x"],"b":{}}
+            input.items[0:1]  →  [{"price":1,"sku":"a"}]
+            input.items[::-1] | map(attribute='sku') | list  →  ["b","a"]
+            (1, 2)  →  [1,2]
+            input.order | upper | replace('O', 'x')  →  "x-7"
+            '{"a": 1}' | from_json  →  {"a":1}
+            'a\nb' | lines  →  ["a","b"]
+            run.scheduled_day | date_add('1d')  →  "2026-02-01"
+            run.scheduled_day | date_add('1mo')  →  "2026-02-28"
+            run.scheduled_at | date_add('-90m')  →  "2026-01-31T08:50:30.000Z"
+            run.scheduled_day | format_date('%d.%m.%Y')  →  "31.01.2026"
+            input.nope | default('d')  →  "d"
+            input.nope.deeper | default('d')  →  "d"
+            input.nope is defined  →  false
+            steps['a-b'].output.x is defined  →  false
+            input.n is divisibleby 3  →  true
+            input.no is none  →  true
+            steps.count.output.rows | default(0) + 1  →  13
+            input[item.key] | default(1)  →  1
+            steps | length  →  2
+            range(3)  →  [0,1,2]
+            dict(a=1)  →  {"a":1}
+            input.n == 3.0  →  true
+            true  →  true
+            none  →  null
+            'text'  →  "text"
+            [1, 2  →  refused at ``: the expression ends where `,` is missing
+        "#]],
+    );
+}
