@@ -35,18 +35,46 @@ pub struct Record {
 /// What is written beside the log, in the same commit.
 #[derive(Debug, Clone)]
 pub enum Write {
-    /// A version of a workflow: an encoded `plan::Source`. Written once, before its first run.
-    Definition { hash: DefinitionHash, source: Bytes },
+    /// A version of a workflow. Written once, before its first run.
+    Definition {
+        /// Which.
+        hash: DefinitionHash,
+        /// `codec::encode_source`
+        source: Bytes,
+    },
     /// A finished run: replaces an older entry of the same run.
-    Archive { summary: RunSummary, state: Bytes },
+    Archive {
+        /// The run in a line.
+        summary: RunSummary,
+        /// `codec::encode_run`
+        state: Bytes,
+    },
     /// A finished run goes on: its entry leaves the archive.
-    Unarchive { run: RunId },
-    /// A dead letter, by its id; `None` deletes it.
-    DeadLetter { id: u64, entry: Option<Bytes> },
-    /// An idempotency key whose run has left the log; `None` deletes it.
-    Key { key: Box<str>, entry: Option<KeyEntry> },
+    Unarchive {
+        /// Which.
+        run: RunId,
+    },
+    /// A dead letter.
+    DeadLetter {
+        /// Its number.
+        id: u64,
+        /// `codec::encode_dead_letter`; `None` deletes it.
+        entry: Option<Bytes>,
+    },
+    /// An idempotency key whose run has left the log.
+    Key {
+        /// The key.
+        key: Box<str>,
+        /// Its run; `None` deletes it.
+        entry: Option<KeyEntry>,
+    },
     /// A line of the audit log: who did what.
-    Audit { at: Timestamp, line: Box<str> },
+    Audit {
+        /// When.
+        at: Timestamp,
+        /// What.
+        line: Box<str>,
+    },
 }
 
 /// Which run took an idempotency key.
@@ -71,7 +99,8 @@ pub struct Batch {
     pub writes: Vec<Write>,
     /// Nobody waits: it may ride with a later batch, for at most `LAZY_MAX`.
     pub lazy: bool,
-    /// The oldest record that this shard still needs; `None`: it has no live run in the log.
+    /// The oldest record before this batch that this shard still needs; `None`: none. The batch's
+    /// own records are kept in any case, [`RecordKind::Archived`] ones apart.
     pub keep_from: Option<Lsn>,
 }
 
@@ -81,11 +110,15 @@ pub type Done = Box<dyn FnOnce(Result<Lsn, JournalError>) + Send>;
 
 /// Where records go.
 pub trait Journal: Send + Sync + std::fmt::Debug {
-    /// Hands a batch over; never blocks on the disk. Batches of one shard become durable in order.
-    /// After a failed one every later batch of any shard fails too, until [`Journal::recover`].
+    /// Hands a batch over; never blocks on the disk. Batches become durable in the order in which
+    /// they were handed over. After a failed one every later batch of any shard fails too, until
+    /// [`Journal::recover`], which makes sure that none of the failed ones is there. (If the process
+    /// ends before that, a failed batch may be found at the next start.)
     fn append(&self, batch: Batch, done: Done);
 
-    /// Reads the log in lsn order. Bad records are not visited; they are in the answer.
+    /// Reads the log in lsn order. Bad records are not visited; they are in the answer, and so is
+    /// whatever [`Journal::definitions`], [`Journal::dead_letters`], [`Journal::keys`] and
+    /// [`Journal::audit`] leave out because it is damaged.
     ///
     /// # Errors
     /// Where the store cannot be read at all.
@@ -103,7 +136,8 @@ pub trait Journal: Send + Sync + std::fmt::Debug {
     /// Where the store cannot be read, or the entry is damaged.
     fn archived(&self, run: RunId) -> Result<Option<(RunSummary, Bytes)>, JournalError>;
 
-    /// Archived runs that fit, newest first.
+    /// Archived runs that fit, newest id first. A run whose entry is damaged is there too, as
+    /// `parked`, with the damage as its failure.
     ///
     /// # Errors
     /// Where the store cannot be read.
@@ -146,6 +180,22 @@ pub trait Journal: Send + Sync + std::fmt::Debug {
     fn close(&self);
 }
 
+/// How a journal is opened.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How many shard actors append. The log is cut only behind what all of them have reported by
+    /// [`Batch::keep_from`].
+    pub shards: usize,
+    /// Memory for pages of the store, in bytes.
+    pub cache_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { shards: 1, cache_bytes: 64 << 20 }
+    }
+}
+
 /// Which runs to list.
 #[derive(Debug, Clone, Default)]
 pub struct RunFilter {
@@ -159,6 +209,23 @@ pub struct RunFilter {
     pub limit: usize,
 }
 
+impl RunFilter {
+    /// How many a filter without a limit lists.
+    pub const LIMIT_DEFAULT: usize = 1_000;
+
+    /// At most so many.
+    pub fn limit(&self) -> usize {
+        if self.limit == 0 { Self::LIMIT_DEFAULT } else { self.limit }
+    }
+
+    /// Whether a run fits; the limit apart.
+    pub fn fits(&self, run: &RunSummary) -> bool {
+        self.workflow.as_ref().is_none_or(|workflow| *workflow == run.workflow)
+            && self.state.is_none_or(|state| state == run.state)
+            && self.since.is_none_or(|since| since <= run.accepted)
+    }
+}
+
 /// Sizes and counts of a journal.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct JournalStats {
@@ -170,16 +237,36 @@ pub struct JournalStats {
     pub archived: u64,
     /// Commits since the start.
     pub commits: u64,
-    /// Bytes of the store's file.
+    /// Bytes of the store's files.
     pub file_bytes: u64,
     /// The last lsn.
     pub last_lsn: u64,
 }
 
-/// A place in the log or archive that cannot be trusted.
+/// What a damage was found in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// The log. The only place where a damage without a run may have cost any live run a record.
+    Log,
+    /// A version of a workflow.
+    Definition,
+    /// A dead letter.
+    DeadLetter,
+    /// An idempotency key.
+    Key,
+    /// A line of the audit log.
+    Audit,
+    /// The archive.
+    Archive,
+}
+
+/// Something in the store that cannot be trusted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Damage {
-    /// Where: the lsn, or the first one of an unreadable row.
+    /// In what.
+    pub place: Place,
+    /// In the log: the lsn, or the first one of an unreadable row. Elsewhere 0.
     pub lsn: Lsn,
     /// Whose, where that is certain; `None`: any run that was live then may have lost a record.
     pub run: Option<RunId>,
@@ -228,6 +315,14 @@ pub enum JournalError {
         /// The file or folder.
         path: String,
         /// What the system said, and what to do (full, read-only, no permission).
+        what: String,
+    },
+    /// One entry is not what was written; the others are not concerned.
+    #[error("the journal's entry of {entry} is damaged: {what}; a backup may have it")]
+    Entry {
+        /// Of what: `run 0198…`.
+        entry: String,
+        /// What was found.
         what: String,
     },
     /// It was closed.

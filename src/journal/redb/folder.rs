@@ -1,0 +1,143 @@
+//! The data folder: its lock, its format, its files.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use ::redb::{Builder, Database, DatabaseError};
+
+use super::store::{Disk, io_fault};
+use crate::clock::Clock;
+use crate::id::SHARDS;
+use crate::journal::JournalError;
+
+/// The format of data folders that this version makes and reads.
+pub(super) const FORMAT: u32 = 1;
+
+const FORMAT_FILE: &str = "FORMAT";
+const LOCK_FILE: &str = "lock";
+const FIRST_WORDS: &str = "windlass data folder, format ";
+
+/// What is copied at a time when a file is written once more.
+const REWRITE_BYTES: usize = 1 << 20;
+
+/// A locked data folder.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    lock: Mutex<Option<File>>,
+}
+
+impl Folder {
+    /// Makes the folder if it is not there, and locks it.
+    pub(super) fn lock(path: &Path) -> Result<Self, JournalError> {
+        let name = path.display().to_string();
+        std::fs::create_dir_all(path).map_err(|error| io_fault(&name, &error))?;
+        let lock_path = path.join(LOCK_FILE);
+        let mut lock = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&lock_path)
+            .map_err(|error| io_fault(&name, &error))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(JournalError::Locked { folder: name, pid: holder(&mut lock) });
+            }
+            Err(TryLockError::Error(error)) => return Err(io_fault(&name, &error)),
+        }
+        write_pid(&mut lock).map_err(|error| io_fault(&name, &error))?;
+        Ok(Self { path: path.to_owned(), lock: Mutex::new(Some(lock)) })
+    }
+
+    fn write_format(&self) -> io::Result<()> {
+        let made = Clock::system().now();
+        let text = format!("{FIRST_WORDS}{FORMAT}\nshards {SHARDS}\nmade {made}\n");
+        let draft = self.path.join("FORMAT.new");
+        let mut file = File::create(&draft)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&draft, self.path.join(FORMAT_FILE))?;
+        File::open(&self.path)?.sync_all()
+    }
+
+    fn check_format(&self, text: &str) -> Result<(), JournalError> {
+        let damaged = || JournalError::Damaged {
+            path: self.path(FORMAT_FILE),
+            what: "it does not say which format the folder has".to_owned(),
+        };
+        let mut lines = text.lines();
+        let found = lines.next().and_then(|line| line.strip_prefix(FIRST_WORDS));
+        let found: u32 = found.and_then(|n| n.parse().ok()).ok_or_else(damaged)?;
+        if found > FORMAT {
+            let folder = self.path.display().to_string();
+            return Err(JournalError::Newer { folder, found, known: FORMAT });
+        }
+        let shards = format!("shards {SHARDS}");
+        if lines.any(|line| line == shards) { Ok(()) } else { Err(damaged()) }
+    }
+}
+
+fn holder(lock: &mut File) -> String {
+    let mut pid = String::new();
+    let read = lock.read_to_string(&mut pid).is_ok();
+    match pid.trim().parse::<u32>() {
+        Ok(pid) if read => format!(" (pid {pid})"),
+        _ => String::new(),
+    }
+}
+
+fn write_pid(lock: &mut File) -> io::Result<()> {
+    lock.set_len(0)?;
+    lock.seek(SeekFrom::Start(0))?;
+    writeln!(lock, "{}", std::process::id())
+}
+
+impl Disk for Folder {
+    fn open(&self, file: &str, builder: &Builder) -> Result<Database, DatabaseError> {
+        builder.create(self.path.join(file))
+    }
+
+    fn size(&self, file: &str) -> Option<u64> {
+        std::fs::metadata(self.path.join(file)).ok().map(|found| found.len())
+    }
+
+    fn rewrite(&self, file: &str) -> io::Result<()> {
+        let mut file = OpenOptions::new().read(true).write(true).open(self.path.join(file))?;
+        let mut buffer = vec![0; REWRITE_BYTES];
+        let mut at = 0;
+        loop {
+            file.seek(SeekFrom::Start(at))?;
+            let read = file.read(&mut buffer)?;
+            if read == 0 {
+                return file.sync_all();
+            }
+            file.seek(SeekFrom::Start(at))?;
+            file.write_all(&buffer[..read])?;
+            at += u64::try_from(read).expect("invariant: a buffer's length fits 64 bits");
+        }
+    }
+
+    fn is_made(&self) -> Result<bool, JournalError> {
+        match std::fs::read_to_string(self.path.join(FORMAT_FILE)) {
+            Ok(text) => self.check_format(&text).map(|()| true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(io_fault(&self.path(FORMAT_FILE), &error)),
+        }
+    }
+
+    fn set_made(&self) -> Result<(), JournalError> {
+        self.write_format().map_err(|error| io_fault(&self.path(FORMAT_FILE), &error))
+    }
+
+    fn path(&self, file: &str) -> String {
+        self.path.join(file).display().to_string()
+    }
+
+    fn release(&self) {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}

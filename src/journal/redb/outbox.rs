@@ -1,0 +1,195 @@
+//! Finished runs between the two files.
+//!
+//! A finished run is made durable as a row of the journal's own file, in the commit that ends it.
+//! From there a thread moves many at a time to `archive.redb`; until then they are answered from
+//! memory. So the hot file stays small, however many runs have ended, and one commit still holds
+//! all of a batch or nothing. This module never writes the journal's file: the log thread deletes
+//! the rows that have been moved.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+
+use super::archive;
+use super::store::Store;
+use super::tables::make_archive;
+use crate::id::RunId;
+use crate::journal::JournalError;
+use crate::journal::entry::{Stored, entries};
+
+/// From so many bytes on the outbox is moved.
+const MOVE_BYTES_MIN: usize = 4 << 20;
+/// Or from so many rows on.
+const MOVE_ROWS_MIN: usize = 1_000;
+/// At most about so many bytes are moved in one commit.
+const MOVE_BYTES_MAX: usize = 16 << 20;
+/// With so many bytes waiting, no batch with finished runs is committed before some are moved.
+const OUTBOX_BYTES_MAX: usize = 64 << 20;
+
+/// What waits to be moved.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    inner: Mutex<Inner>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    rows: VecDeque<(u64, Bytes)>,
+    bytes: usize,
+    /// The newest change of each run that waits, with the number of its row.
+    latest: BTreeMap<RunId, (u64, Stored)>,
+    /// The last row that the archive holds durably.
+    moved: u64,
+    failed: Option<JournalError>,
+    /// The thread has been called and has not looked yet.
+    called: bool,
+    closed: bool,
+}
+
+impl Outbox {
+    /// An empty one; the archive has the rows up to `moved`.
+    pub(super) fn new(moved: u64) -> Self {
+        let inner = Mutex::new(Inner { moved, ..Inner::default() });
+        Self { inner, changed: Condvar::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a durable row; says what is wrong behind its last good entry.
+    pub(super) fn add(&self, number: u64, row: Bytes) -> Result<(), &'static str> {
+        let mut inner = self.lock();
+        inner.bytes += row.len();
+        inner.rows.push_back((number, row.clone()));
+        let full = inner.bytes >= MOVE_BYTES_MIN || inner.rows.len() >= MOVE_ROWS_MIN;
+        if full && !inner.called {
+            inner.called = true;
+            self.changed.notify_all();
+        }
+        for found in entries(&row) {
+            let (_, entry) = found?;
+            inner.latest.insert(entry.run, (number, entry));
+        }
+        Ok(())
+    }
+
+    /// Waits until there is room for more.
+    pub(super) fn make_room(&self) -> Result<(), JournalError> {
+        let mut inner = self.lock();
+        while inner.bytes > OUTBOX_BYTES_MAX {
+            if let Some(error) = &inner.failed {
+                return Err(error.clone());
+            }
+            inner.called = true;
+            self.changed.notify_all();
+            inner = self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
+        }
+        Ok(())
+    }
+
+    /// The newest change of a run that waits; its summary is `None` where the run was taken out.
+    pub(super) fn find(&self, run: RunId) -> Option<Stored> {
+        self.lock().latest.get(&run).map(|(_, entry)| entry.clone())
+    }
+
+    /// The newest changes of all runs that wait.
+    pub(super) fn latest(&self) -> Vec<Stored> {
+        self.lock().latest.values().map(|(_, entry)| entry.clone()).collect()
+    }
+
+    /// The last row that the archive holds durably.
+    pub(super) fn moved(&self) -> u64 {
+        self.lock().moved
+    }
+
+    /// Forgets a failure: the next rows are tried again.
+    pub(super) fn recover(&self) {
+        self.lock().failed = None;
+    }
+
+    /// Ends [`Outbox::serve`].
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
+
+    /// Moves rows whenever there are enough; the body of the thread.
+    pub(super) fn serve(&self, archive: &Arc<Store>) {
+        while let Some(rows) = self.wait() {
+            let result = move_rows(archive, &rows, self.moved());
+            if result.is_err() {
+                archive.close();
+            }
+            self.moved_or_failed(&rows, result);
+        }
+    }
+
+    fn wait(&self) -> Option<Vec<(u64, Bytes)>> {
+        let mut inner = self.lock();
+        while !inner.called && !inner.closed {
+            inner = self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
+        }
+        if inner.closed {
+            return None;
+        }
+        inner.called = false;
+        let mut room = MOVE_BYTES_MAX;
+        let fits = |(_, row): &&(u64, Bytes)| {
+            let before = room;
+            room = room.saturating_sub(row.len());
+            before > 0
+        };
+        Some(inner.rows.iter().take_while(fits).cloned().collect())
+    }
+
+    fn moved_or_failed(&self, rows: &[(u64, Bytes)], result: Result<(), JournalError>) {
+        let mut inner = self.lock();
+        match result {
+            Ok(()) => {
+                inner.failed = None;
+                inner.rows.drain(..rows.len());
+                inner.bytes -= rows.iter().map(|(_, row)| row.len()).sum::<usize>();
+                inner.moved = rows.last().map_or(inner.moved, |(number, _)| *number);
+                let moved = inner.moved;
+                inner.latest.retain(|_, (number, _)| *number > moved);
+                inner.called |= inner.bytes >= MOVE_BYTES_MIN;
+            }
+            Err(error) => inner.failed = Some(error),
+        }
+        self.changed.notify_all();
+    }
+}
+
+/// Opens the archive, made if it is not there; it must hold the rows up to `moved`.
+pub(super) fn open_archive(archive: &Store, moved: u64) -> Result<(), JournalError> {
+    archive.open()?;
+    if moved > 0 {
+        let last = archive.read(archive::last_chunk)?;
+        let missing = || archive.damaged("runs that were moved to it are missing");
+        return if last >= moved { Ok(()) } else { Err(missing()) };
+    }
+    archive.with(|db| {
+        let txn = db.begin_write()?;
+        make_archive(&txn)?;
+        Ok(txn.commit()?)
+    })
+}
+
+fn move_rows(archive: &Store, rows: &[(u64, Bytes)], moved: u64) -> Result<(), JournalError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    if !archive.is_open() {
+        open_archive(archive, moved)?;
+    }
+    archive.with(|db| {
+        let mut txn = db.begin_write()?;
+        // The file may be large: it must open at once after a crash. Costs a second sync.
+        txn.set_quick_repair(true);
+        archive::take_over(&txn, rows)?;
+        Ok(txn.commit()?)
+    })
+}

@@ -1,0 +1,183 @@
+//! One database file: opened, closed, opened again; every fault of redb as a sentence.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use ::redb::{Builder, Database, DatabaseError, Error, ReadTransaction};
+
+use crate::journal::JournalError;
+
+/// Where database files are: a folder, or a made-up disk in tests.
+pub(crate) trait Disk: Send + Sync + std::fmt::Debug {
+    /// Opens the database in a file, made if it is not there.
+    ///
+    /// # Errors
+    /// As redb has it.
+    fn open(&self, file: &str, builder: &Builder) -> Result<Database, DatabaseError>;
+
+    /// The size of a file in bytes; `None`: it is not there.
+    fn size(&self, file: &str) -> Option<u64>;
+
+    /// Writes the whole file once more and syncs it. After a failed sync the system may take pages
+    /// for written that never reached the disk.
+    ///
+    /// # Errors
+    /// Where the disk still does not work.
+    fn rewrite(&self, file: &str) -> io::Result<()>;
+
+    /// Whether [`Disk::set_made`] was called once: then the tables must be there.
+    ///
+    /// # Errors
+    /// Where that cannot be read, or a newer version made the data folder.
+    fn is_made(&self) -> Result<bool, JournalError>;
+
+    /// Records durably that the journal file has its tables.
+    ///
+    /// # Errors
+    /// Where that cannot be written.
+    fn set_made(&self) -> Result<(), JournalError>;
+
+    /// The path of a file, for people.
+    fn path(&self, file: &str) -> String;
+
+    /// Lets others have it.
+    fn release(&self);
+}
+
+/// One database file.
+#[derive(Debug)]
+pub(super) struct Store {
+    disk: Arc<dyn Disk>,
+    file: &'static str,
+    cache_bytes: usize,
+    db: RwLock<Option<Database>>,
+}
+
+impl Store {
+    pub(super) fn new(disk: Arc<dyn Disk>, file: &'static str, cache_bytes: usize) -> Self {
+        Self { disk, file, cache_bytes, db: RwLock::new(None) }
+    }
+
+    /// Opens the file, if it is not open.
+    pub(super) fn open(&self) -> Result<(), JournalError> {
+        let mut db = self.db.write().unwrap_or_else(PoisonError::into_inner);
+        if db.is_none() {
+            let mut builder = Database::builder();
+            builder.set_cache_size(self.cache_bytes);
+            *db = Some(self.guarded(|| Ok(self.disk.open(self.file, &builder)?))?);
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.db.read().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Closes the file.
+    pub(super) fn close(&self) {
+        let db = self.db.write().unwrap_or_else(PoisonError::into_inner).take();
+        // A damaged file may make redb panic while it closes; it is closed then all the same.
+        catch_unwind(AssertUnwindSafe(|| drop(db))).unwrap_or_default();
+    }
+
+    /// Whether the file is there; it need not be open.
+    pub(super) fn exists(&self) -> bool {
+        self.disk.size(self.file).is_some()
+    }
+
+    pub(super) fn size(&self) -> u64 {
+        self.disk.size(self.file).unwrap_or(0)
+    }
+
+    pub(super) fn path(&self) -> String {
+        self.disk.path(self.file)
+    }
+
+    /// Closes, writes what the system believes to be there, and opens again.
+    pub(super) fn reopen(&self) -> Result<(), JournalError> {
+        self.close();
+        self.disk.rewrite(self.file).map_err(|error| io_fault(&self.path(), &error))?;
+        self.open()
+    }
+
+    /// Reads within one transaction.
+    pub(super) fn read<T>(
+        &self,
+        work: impl FnOnce(&ReadTransaction) -> Result<T, Error>,
+    ) -> Result<T, JournalError> {
+        let txn = self.with(|db| Ok(::redb::ReadableDatabase::begin_read(db)?))?;
+        self.guarded(|| work(&txn))
+    }
+
+    /// Does something with the database.
+    pub(super) fn with<T>(
+        &self,
+        work: impl FnOnce(&Database) -> Result<T, Error>,
+    ) -> Result<T, JournalError> {
+        let db = self.db.read().unwrap_or_else(PoisonError::into_inner);
+        let db = db.as_ref().ok_or(JournalError::Closed)?;
+        self.guarded(|| work(db))
+    }
+
+    /// The database itself, to be checked; the store is closed then.
+    pub(super) fn take(&self) -> Option<Database> {
+        self.db.write().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// redb trusts the structure of its file: where that is broken it may panic.
+    pub(super) fn guarded<T>(
+        &self,
+        work: impl FnOnce() -> Result<T, Error>,
+    ) -> Result<T, JournalError> {
+        match catch_unwind(AssertUnwindSafe(work)) {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(fault(&self.path(), error)),
+            Err(_) => Err(self.damaged("its structure is broken")),
+        }
+    }
+
+    pub(super) fn damaged(&self, what: impl Into<String>) -> JournalError {
+        JournalError::Damaged { path: self.path(), what: what.into() }
+    }
+}
+
+fn fault(path: &str, error: Error) -> JournalError {
+    match error {
+        Error::Io(error) => io_fault(path, &error),
+        Error::PreviousIo => {
+            JournalError::Io { path: path.to_owned(), what: "an earlier write failed".to_owned() }
+        }
+        Error::DatabaseAlreadyOpen => {
+            JournalError::Locked { folder: path.to_owned(), pid: String::new() }
+        }
+        Error::DatabaseClosed => JournalError::Closed,
+        Error::Corrupted(what) => JournalError::Damaged { path: path.to_owned(), what },
+        other => JournalError::Damaged { path: path.to_owned(), what: other.to_string() },
+    }
+}
+
+/// What the system said, and what to do about it.
+pub(super) fn io_fault(path: &str, error: &io::Error) -> JournalError {
+    let path = path.to_owned();
+    let what = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "the disk is full; free some space".to_owned()
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "the file system is read-only; name another folder with --data".to_owned()
+        }
+        io::ErrorKind::PermissionDenied => {
+            "no permission; change the owner or mode, or name another folder with --data".to_owned()
+        }
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            "it is not a folder; name another one with --data".to_owned()
+        }
+        io::ErrorKind::InvalidData => {
+            let what = "it is not a journal".to_owned();
+            return JournalError::Damaged { path, what };
+        }
+        _ => error.to_string(),
+    };
+    JournalError::Io { path, what }
+}
