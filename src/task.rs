@@ -6,6 +6,7 @@
 mod model;
 
 mod cancel;
+mod command;
 mod context;
 mod error;
 mod executor;

@@ -6,6 +6,10 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use tokio::sync::Notify;
 
+use super::error::failure;
+use crate::definition::ErrorClass;
+use crate::run::Failure;
+
 /// Set once, heard by all who hold a clone. [`CancelSignal::default`] is never set and costs nothing.
 #[derive(Clone, Default)]
 pub struct CancelSignal(Option<Arc<Shared>>);
@@ -77,6 +81,17 @@ impl CancelSignal {
 }
 
 impl StopReason {
+    /// What an attempt ends with that was stopped for this reason.
+    pub fn failure(self) -> Failure {
+        match self {
+            Self::Cancelled => failure(ErrorClass::Named("cancelled".into()), "was cancelled"),
+            Self::TimedOut => failure(ErrorClass::Timeout, "the time was up"),
+            Self::Shutdown => {
+                failure(ErrorClass::Named("interrupted".into()), "the engine shut down")
+            }
+        }
+    }
+
     fn state(self) -> u8 {
         match self {
             Self::Cancelled => 1,

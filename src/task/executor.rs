@@ -9,7 +9,7 @@ use super::log::{LogTarget, MemoryLogs, STEP_LOG_BYTES_MAX, StepLog};
 use super::place::Scratch;
 use super::render::Rendering;
 use super::secret::Masks;
-use super::{Attempt, AttemptFuture, Registry, log_name};
+use super::{Attempt, AttemptFuture, Registry, command, log_name};
 use crate::definition::ErrorClass;
 use crate::expression::Names;
 use crate::id::RunId;
@@ -80,7 +80,7 @@ impl Executor {
                 Some(handler) => Arc::clone(handler).start(Arc::clone(shared), attempt),
                 None => failed(no_handler(name)),
             },
-            Verb::Run(_) => failed(failure(ErrorClass::Permanent, "commands are not built yet")),
+            Verb::Run(_) => command::start(Arc::clone(shared), attempt),
             Verb::Http(_) => failed(failure(ErrorClass::Permanent, "requests are not built yet")),
             Verb::Sleep(_) | Verb::Body => {
                 failed(invalid("a step that sleeps or has a body is not executed"))
@@ -161,11 +161,29 @@ fn failed(failure: Failure) -> AttemptFuture {
     Box::pin(std::future::ready(Err(failure)))
 }
 
-/// The names of an attempt that was given none.
-pub(super) fn names_of(input: AttemptSource) -> (Names, Option<Payload>) {
-    match input {
-        AttemptSource::Payload(_) => (Names::default(), None),
-        AttemptSource::Names(names) => (*names, None),
-        AttemptSource::Edited(names, input) => (*names, Some(input)),
+/// Takes the names out of the attempt, for a verb that has no input but its templates. An input that
+/// was edited stands in the place of what the step would have been given.
+pub(super) fn names_of(attempt: &mut Attempt) -> Names {
+    let source = std::mem::replace(&mut attempt.input, AttemptSource::Payload(Payload::NULL));
+    let (mut names, input) = match source {
+        AttemptSource::Payload(_) => return Names::default(),
+        AttemptSource::Names(names) => return *names,
+        AttemptSource::Edited(names, input) => (*names, input),
+    };
+    match &attempt.step().input {
+        InputFrom::Run => names.input = input,
+        InputFrom::Item => {
+            if let Some((_, item)) = &mut names.item {
+                *item = input;
+            }
+        }
+        InputFrom::Node(node) => {
+            let id = &attempt.plan.nodes[node.index()].id;
+            if let Some((_, step)) = names.steps.iter_mut().find(|(name, _)| name == id) {
+                step.output = Some(input);
+            }
+        }
+        InputFrom::Nodes(_) | InputFrom::With(_) => {}
     }
+    names
 }
