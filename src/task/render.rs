@@ -1,5 +1,7 @@
 //! Templates of an attempt: rendered when it starts, with the secrets that they read.
 
+use std::collections::BTreeSet;
+
 use super::Attempt;
 use super::error::invalid;
 use super::secret::{Masks, resolve};
@@ -21,11 +23,7 @@ impl Rendering {
     /// # Errors
     /// Where a secret is not there.
     pub(crate) fn prepare(attempt: &Attempt, mut names: Names) -> Result<Self, Failure> {
-        let mut wanted: Vec<&str> = Vec::new();
-        each_template(attempt.step(), &mut |template| wanted.extend(secrets_of(template)));
-        wanted.sort_unstable();
-        wanted.dedup();
-        for name in wanted {
+        for name in secrets_read(attempt) {
             names.secrets.push((name.into(), resolve(&attempt.plan, name)?));
         }
         let masks = Masks::of(&names.secrets);
@@ -34,17 +32,17 @@ impl Rendering {
 
     /// The template's value.
     pub(crate) fn value(&self, template: &Template) -> Result<Payload, Failure> {
-        not_built(template)
+        template.render(&self.names).map_err(|error| self.failed(&error))
     }
 
     /// The template as text.
     pub(crate) fn text(&self, template: &Template) -> Result<String, Failure> {
-        not_built(template)
+        template.render_text(&self.names).map_err(|error| self.failed(&error))
     }
 
     /// The template as a shell's text: each expression is one word.
     pub(crate) fn shell(&self, template: &Template) -> Result<String, Failure> {
-        not_built(template)
+        template.render_shell(&self.names).map_err(|error| self.failed(&error))
     }
 
     /// The run's input, as far as the names have it.
@@ -65,11 +63,22 @@ impl Rendering {
     pub(crate) fn into_masks(self) -> Masks {
         self.masks
     }
+
+    fn failed(&self, error: &impl std::fmt::Display) -> Failure {
+        invalid(self.masks.apply_text(&error.to_string()))
+    }
 }
 
-fn secrets_of(template: &Template) -> impl Iterator<Item = &str> {
-    let _: &Template = template;
-    std::iter::empty()
+/// The secrets that the step's templates name, each once.
+fn secrets_read(attempt: &Attempt) -> BTreeSet<&str> {
+    let mut read = BTreeSet::new();
+    if !attempt.plan.secrets.is_empty() {
+        each_template(attempt.step(), &mut |template| {
+            let secrets = template.expressions().into_iter().flat_map(|e| &e.reads().secrets);
+            read.extend(secrets.map(|secret| &*secret.name));
+        });
+    }
+    read
 }
 
 /// Visits what an attempt of the node may render.
@@ -108,8 +117,4 @@ fn each_output_template<'a>(output: &'a Output, visit: &mut dyn FnMut(&'a Templa
         Output::File(template) => visit(template),
         Output::Default | Output::Json | Output::Text | Output::Lines | Output::None => {}
     }
-}
-
-fn not_built<T>(_: &Template) -> Result<T, Failure> {
-    Err(invalid("expressions are not built yet"))
 }
