@@ -5,13 +5,15 @@
 mod diagnostic;
 mod model;
 mod parse;
+mod render;
 mod settings;
 mod unit;
 
 pub use diagnostic::{Diagnostic, Severity, Span};
 pub use model::*;
 pub(crate) use parse::nearest;
-pub use parse::{FILE_BYTES_MAX, Parsed, parse};
+pub use parse::{FILE_BYTES_MAX, Parsed, parse, parse_settings};
+pub use render::{Format, render};
 pub use settings::{
     QUEUE_DEFAULT, QueueSettings, Settings, WORKERS_DEFAULT, WORKERS_MAX, WhenFull,
 };

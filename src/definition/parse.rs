@@ -7,9 +7,11 @@ mod defaults;
 mod field;
 mod http;
 mod input;
+mod keys;
 mod nesting;
 mod problems;
 mod retry;
+mod settings;
 mod step;
 mod syntax;
 mod table;
@@ -23,10 +25,14 @@ use super::{Definition, Diagnostic};
 use nesting::{NESTING_MAX, too_deep};
 pub(crate) use problems::nearest;
 use problems::{Problems, START};
+pub use settings::parse_settings;
 use table::Table;
 
 /// The largest workflow file, in bytes.
 pub const FILE_BYTES_MAX: usize = 16 << 20;
+
+/// The largest file in which reading goes on after broken TOML, in bytes.
+const RECOVERY_BYTES_MAX: usize = 4 << 20;
 
 /// What came of a text.
 #[derive(Debug)]
@@ -51,12 +57,24 @@ pub fn parse(path: &str, text: &str) -> Parsed {
         return Parsed { definition: None, diagnostics: vec![refused] };
     }
     let problems = Problems::default();
-    let (root, errors) = DeTable::parse_recoverable(text);
+    let (root, errors) = tree(text);
     syntax::report(text, &errors, &problems);
     let definition = workflow::read(path, &Table::root(root.get_ref(), &problems));
     // What a broken file lacks may only have been lost: nobody is to check that it is there.
     let definition = definition.filter(|_| !problems.broken.get());
     Parsed { definition, diagnostics: problems.into_sorted() }
+}
+
+/// The tree of a text and what is wrong with it; of a large text only the first thing, since one
+/// that is nothing but errors makes errors many times its size.
+fn tree(text: &str) -> (toml::Spanned<DeTable<'_>>, Vec<toml::de::Error>) {
+    if text.len() <= RECOVERY_BYTES_MAX {
+        return DeTable::parse_recoverable(text);
+    }
+    match DeTable::parse(text) {
+        Ok(root) => (root, Vec::new()),
+        Err(error) => (toml::Spanned::new(START, DeTable::new()), vec![error]),
+    }
 }
 
 /// The problem of a text that no parser is to see.

@@ -11,7 +11,7 @@ use super::table::{Keys, Table};
 use crate::definition::Spanned;
 use crate::id::Name;
 
-const KEYS: Keys = Keys { known: &["retry", "timeout", "queue", "env"], later: &[] };
+const KEYS: Keys = Keys::of(&["retry", "timeout", "queue", "env"]);
 
 /// `[defaults]`
 #[derive(Debug, Default)]

@@ -10,10 +10,8 @@ use super::value::to_json;
 use crate::definition::unit::excerpt;
 use crate::definition::{Diagnostic, HttpDefinition, Spanned, VerbDefinition};
 
-const KEYS: Keys = Keys {
-    known: &["method", "url", "headers", "query", "json", "body", "expect", "save", "max_size"],
-    later: &[],
-};
+const KEYS: Keys =
+    Keys::of(&["method", "url", "headers", "query", "json", "body", "expect", "save", "max_size"]);
 
 const METHODS: [(&str, &str); 7] = [
     ("GET", "GET"),

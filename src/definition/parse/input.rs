@@ -10,24 +10,21 @@ use super::value::to_json;
 use crate::definition::unit::excerpt;
 use crate::definition::{Diagnostic, InputField, InputKind, SecretSource, Spanned};
 
-const FIELD_KEYS: Keys = Keys {
-    known: &[
-        "type",
-        "default",
-        "optional",
-        "enum",
-        "min",
-        "max",
-        "pattern",
-        "format",
-        "min_items",
-        "max_items",
-        "items",
-    ],
-    later: &[],
-};
+const FIELD_KEYS: Keys = Keys::of(&[
+    "type",
+    "default",
+    "optional",
+    "enum",
+    "min",
+    "max",
+    "pattern",
+    "format",
+    "min_items",
+    "max_items",
+    "items",
+]);
 
-const SECRET_KEYS: Keys = Keys { known: &["env", "file"], later: &[] };
+const SECRET_KEYS: Keys = Keys::of(&["env", "file"]);
 
 const KINDS: [(&str, InputKind); 9] = [
     ("string", InputKind::String),

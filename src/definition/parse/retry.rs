@@ -5,7 +5,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use toml::de::DeValue;
 
-use super::field::{Field, bad_name};
+use super::field::{Field, bad_name, say};
 use super::problems::{Problems, nearest};
 use super::table::{Keys, Table};
 use crate::definition::unit::{excerpt, format_duration};
@@ -22,20 +22,17 @@ const DELAY_DEFAULT: Duration = Duration::from_secs(1);
 const MAX_DELAY_DEFAULT: Duration = Duration::from_secs(3_600);
 const FACTOR_DEFAULT: f64 = 2.0;
 
-const KEYS: Keys = Keys {
-    known: &[
-        "on",
-        "not_on",
-        "attempts",
-        "backoff",
-        "delay",
-        "factor",
-        "max_delay",
-        "jitter",
-        "within",
-    ],
-    later: &[],
-};
+const KEYS: Keys = Keys::of(&[
+    "on",
+    "not_on",
+    "attempts",
+    "backoff",
+    "delay",
+    "factor",
+    "max_delay",
+    "jitter",
+    "within",
+]);
 
 const BACKOFFS: [(&str, Backoff); 3] =
     [("exponential", Backoff::Exponential), ("linear", Backoff::Linear), ("fixed", Backoff::Fixed)];
@@ -205,6 +202,7 @@ fn read_policy(table: &Table<'_>, span: Span) -> Policy {
         span,
     };
     check_delays(table, &policy);
+    check_factor(table, &policy);
     check_classes(table, &policy);
     policy
 }
@@ -304,17 +302,26 @@ fn check_delays(table: &Table<'_>, policy: &Policy) {
     }
     let (short, long) = (format_duration(max.value), format_duration(first));
     let told = format!("`max_delay` ({short}) is shorter than `delay` ({long})");
-    let told = super::field::say(&table.owner, &told);
+    let told = say(&table.owner, &told);
     let problem = Diagnostic::error("contradiction", told, max.span.clone());
     let problem = problem.label("the first delay is longer");
     table.problems.report(problem.related(delay.span.clone(), "the first delay"));
+}
+
+fn check_factor(table: &Table<'_>, policy: &Policy) {
+    let (Some(factor), Some(backoff)) = (&policy.factor, policy.backoff) else { return };
+    if backoff != Backoff::Exponential {
+        let told = say(&table.owner, "`factor` is for the exponential backoff only");
+        let problem = Diagnostic::warning("no-effect", told, factor.span.clone());
+        table.problems.report(problem.label("has no effect").help("take it out"));
+    }
 }
 
 fn check_classes(table: &Table<'_>, policy: &Policy) {
     let (Some(on), Some(not_on)) = (&policy.on, &policy.not_on) else { return };
     for class in on.value.iter().filter(|class| not_on.value.contains(class)) {
         let told = format!("`on` and `not_on` both name `{class}`");
-        let told = super::field::say(&table.owner, &told);
+        let told = say(&table.owner, &told);
         let problem = Diagnostic::error("contradiction", told, not_on.span.clone());
         let problem = problem.label("not to be retried");
         table.problems.report(problem.related(on.span.clone(), "to be retried"));

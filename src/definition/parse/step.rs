@@ -8,6 +8,7 @@ use toml::de::DeValue;
 
 use super::defaults::Defaults;
 use super::field::{Field, bad_name, id};
+use super::keys;
 use super::problems::alternatives;
 use super::retry::{Policies, read_retry, resolve, warn_of_single_attempt};
 use super::table::{Keys, Table, not_yet};
@@ -25,50 +26,6 @@ pub(super) const STEPS_MAX: usize = 100_000;
 
 /// The most items of a fan-out.
 const ITEMS_MAX: u32 = 100_000;
-
-const KEYS: Keys = Keys {
-    known: &[
-        "task",
-        "run",
-        "http",
-        "sleep",
-        "steps",
-        "depends_on",
-        "when",
-        "join",
-        "for_each",
-        "max_parallel",
-        "max_items",
-        "tolerate",
-        "with",
-        "env",
-        "stdin",
-        "output",
-        "retry",
-        "timeout",
-        "start_within",
-        "allow_failure",
-        "on_exhausted",
-        "on_crash",
-        "queue",
-        "priority",
-        "idempotency_key",
-    ],
-    later: &[
-        "workflow",
-        "publish",
-        "approve",
-        "wait_for",
-        "chunk",
-        "heartbeat",
-        "reconcile",
-        "undo",
-        "repeat",
-        "rate_limit",
-        "lock",
-        "cache",
-    ],
-};
 
 const ON_CRASHES: [(&str, OnCrash); 2] = [("rerun", OnCrash::Rerun), ("park", OnCrash::Park)];
 
@@ -127,7 +84,7 @@ fn read_step(field: &Field<'_>, path: &str, around: &Around) -> StepDefinition {
     own.owner = owner.as_str().into();
     let Some(table) = Table::of(&own, "a table") else { return nothing(field) };
     let table = table.owned_by(&owner);
-    table.check_keys(&KEYS, "step");
+    table.check_keys(&keys::STEP, "step");
     let kind = verb::kind(&table, field);
     let verb = match kind {
         Some(kind) => verb::read(&table, kind, path, around),
@@ -362,7 +319,7 @@ pub(super) fn read_env(table: &Table<'_>) -> IndexMap<String, Spanned<Value>> {
 
 /// `output`: a word, or the file that the step writes.
 fn output(field: &Field<'_>) -> Option<OutputKind> {
-    const FILE_KEYS: Keys = Keys { known: &["file"], later: &[] };
+    const FILE_KEYS: Keys = Keys::of(&["file"]);
     if let DeValue::Table(_) = field.value {
         let table = Table::of(field, "a table")?;
         table.check_keys(&FILE_KEYS, "output");

@@ -1,6 +1,8 @@
 //! What the TOML parser has to say, in our words: syntax, and keys that stand twice.
 
-use super::problems::Problems;
+use std::collections::{HashMap, HashSet};
+
+use super::problems::{PROBLEMS_MAX, Problems};
 use crate::definition::unit::excerpt;
 use crate::definition::{Diagnostic, Span};
 
@@ -12,14 +14,12 @@ const SEARCHES_MAX: usize = 50;
 
 /// Reports what the parser found.
 pub(super) fn report(text: &str, errors: &[toml::de::Error], problems: &Problems) {
-    let mut searches = 0;
     let (doubled, broken): (Vec<_>, Vec<_>) =
         errors.iter().partition(|error| error.message() == "duplicate key");
     problems.broken.set(!broken.is_empty());
-    for error in doubled {
-        searches += 1;
-        let span = inside(text, error.span());
-        problems.report(twice(text, span, searches <= SEARCHES_MAX));
+    if !doubled.is_empty() {
+        let places = doubled.iter().map(|error| inside(text, error.span())).collect();
+        report_doubled(&Headers::of(text), places, problems);
     }
     for error in broken.into_iter().take(SYNTAX_PROBLEMS_MAX) {
         let span = inside(text, error.span());
@@ -42,42 +42,118 @@ fn inside(text: &str, span: Option<Span>) -> Span {
     start..border(span.end).max(start)
 }
 
-/// The problem of a key or header that has been there before.
-fn twice(text: &str, span: Span, search: bool) -> Diagnostic {
-    let key = excerpt(&text[span.clone()]);
-    let line = line_of(text, span.start);
-    let header = header(&text[line.clone()]);
-    let told = match header {
-        Some(path) => match path.strip_prefix("steps.") {
-            Some(id) => format!("step `{}` is defined twice", excerpt(&bare(id))),
-            None => format!("table `[{}]` is defined twice", excerpt(path)),
-        },
-        None => match search.then(|| table_of(text, line.start)).flatten() {
-            Some(table) => match table.strip_prefix("steps.") {
-                Some(id) => {
-                    format!("step `{}`: key `{key}` is written twice", excerpt(&bare(id)))
-                }
-                None => format!("key `{key}` is written twice in [{}]", excerpt(table)),
-            },
-            None => format!("key `{key}` is written twice"),
-        },
-    };
-    let first = search.then(|| match header {
-        Some(path) => first_header(&text[..line.start], path),
-        None => first_key(&text[..line.start], &text[span.clone()]),
-    });
-    let mut problem = Diagnostic::error("duplicate-key", told, span).label("again");
-    if let Some(first) = first.flatten() {
-        problem = problem.related(first, "first here");
-    }
-    problem.help("give one of them another name, or take it out")
+/// The lines of a text that open a table, in their order.
+#[derive(Debug)]
+struct Headers<'a> {
+    text: &'a str,
+    /// Where lines begin.
+    lines: Vec<usize>,
+    /// The place of the line, and the path in it.
+    all: Vec<(usize, &'a str)>,
+    /// The place of the first line with a path.
+    first: HashMap<&'a str, usize>,
 }
 
-/// The line around a place, without its end.
-fn line_of(text: &str, place: usize) -> Span {
-    let start = text[..place].rfind('\n').map_or(0, |end| end + 1);
-    let end = text[place..].find('\n').map_or(text.len(), |end| place + end);
-    start..end
+impl<'a> Headers<'a> {
+    fn of(text: &'a str) -> Self {
+        let all: Vec<_> =
+            lines(text).filter_map(|(start, line)| Some((start, header(line)?))).collect();
+        let mut first = HashMap::new();
+        for (start, path) in &all {
+            first.entry(*path).or_insert(*start);
+        }
+        Self { text, lines: lines(text).map(|(start, _)| start).collect(), all, first }
+    }
+
+    /// The line around a place, with its end.
+    fn line(&self, place: usize) -> Span {
+        let next = self.lines.partition_point(|start| *start <= place);
+        let start = next.checked_sub(1).map_or(0, |line| self.lines[line]);
+        start..self.lines.get(next).copied().unwrap_or(self.text.len())
+    }
+
+    /// The header of the table that a place lies in, or that stands in its line.
+    fn before(&self, place: usize) -> Option<(usize, &'a str)> {
+        let next = self.all.partition_point(|(start, _)| *start <= place);
+        self.all.get(next.checked_sub(1)?).copied()
+    }
+}
+
+fn report_doubled(headers: &Headers<'_>, places: Vec<Span>, problems: &Problems) {
+    let mut doubled_headers = HashSet::new();
+    let mut searches = 0;
+    for span in places.into_iter().take(PROBLEMS_MAX + 1) {
+        let line = headers.line(span.start).start;
+        match headers.before(span.start) {
+            Some((start, path)) if start == line => {
+                doubled_headers.insert(start);
+                problems.report(header_twice(headers, span, path));
+            }
+            // Of a table that stands twice, the keys do so too: that is no news.
+            Some((start, _)) if doubled_headers.contains(&start) => {}
+            table => {
+                searches += 1;
+                problems.report(key_twice(headers, span, table, searches <= SEARCHES_MAX));
+            }
+        }
+    }
+}
+
+fn header_twice(headers: &Headers<'_>, span: Span, path: &str) -> Diagnostic {
+    let told = match step_of(path) {
+        Some(step) => format!("step `{step}` is defined twice"),
+        None => format!("table [{}] is defined twice", excerpt(path)),
+    };
+    let problem = Diagnostic::error("duplicate-key", told, span.clone()).label("again");
+    let problem = problem.help("give one of them another name, or take it out");
+    match headers.first.get(path) {
+        Some(start) if *start < headers.line(span.start).start => {
+            let line = headers.line(*start);
+            let start = start + headers.text[line].find(path).unwrap_or(0);
+            problem.related(start..start + path.len(), "first here")
+        }
+        _ => problem,
+    }
+}
+
+fn key_twice(
+    headers: &Headers<'_>,
+    span: Span,
+    table: Option<(usize, &str)>,
+    search: bool,
+) -> Diagnostic {
+    let text = headers.text;
+    let key = &text[span.clone()];
+    let told = format!("key `{}` is written twice", excerpt(key));
+    let told = match table.map(|(_, path)| (path, step_of(path))) {
+        Some((_, Some(step))) => format!("step `{step}`: {told}"),
+        Some((path, None)) => format!("{told} in [{}]", excerpt(path)),
+        None => told,
+    };
+    let from = table.map_or(0, |(start, _)| headers.line(start).end);
+    let first = search.then(|| first_key(text, from..headers.line(span.start).start, key));
+    let problem = Diagnostic::error("duplicate-key", told, span).label("again");
+    let problem = problem.help("take one of them out");
+    match first.flatten() {
+        Some(first) => problem.related(first, "first here"),
+        None => problem,
+    }
+}
+
+/// The key in a part of the text, at the beginning of a line.
+fn first_key(text: &str, part: Span, key: &str) -> Option<Span> {
+    lines(text.get(part.clone())?).find_map(|(start, line)| {
+        let indent = line.len() - line.trim_start().len();
+        let rest = line.trim_start().strip_prefix(key)?.trim_start();
+        let start = part.start + start + indent;
+        rest.starts_with(['=', '.']).then(|| start..start + key.len())
+    })
+}
+
+/// The id in a path such as `steps.a` or `steps.a.steps.b`, as messages have it.
+fn step_of(path: &str) -> Option<String> {
+    let id = path.strip_prefix("steps.")?.replace(".steps.", ".");
+    Some(excerpt(&id.replace(['"', '\''], "")))
 }
 
 /// The path in a line such as `[steps.a]`.
@@ -85,35 +161,6 @@ fn header(line: &str) -> Option<&str> {
     let path = line.trim_start().strip_prefix('[')?;
     let path = path.strip_prefix('[').unwrap_or(path);
     path.split(']').next().map(str::trim).filter(|path| !path.is_empty())
-}
-
-/// Without the quotes that a key may have.
-fn bare(key: &str) -> String {
-    key.replace(['"', '\''], "")
-}
-
-/// The table that the line at `start` belongs to.
-fn table_of(text: &str, start: usize) -> Option<&str> {
-    text[..start].lines().rev().find_map(header)
-}
-
-fn first_header(before: &str, path: &str) -> Option<Span> {
-    lines(before).find(|(_, line)| header(line) == Some(path)).map(|(start, line)| {
-        let offset = line.find(path).unwrap_or(0);
-        start + offset..start + offset + path.len()
-    })
-}
-
-/// The key in the lines of the same table.
-fn first_key(before: &str, key: &str) -> Option<Span> {
-    let table = lines(before).filter(|(_, line)| header(line).is_some()).last();
-    let from = table.map_or(0, |(start, line)| start + line.len());
-    lines(&before[from..]).find_map(|(start, line)| {
-        let indent = line.len() - line.trim_start().len();
-        let rest = line.trim_start().strip_prefix(key)?.trim_start();
-        let start = from + start + indent;
-        rest.starts_with(['=', '.']).then(|| start..start + key.len())
-    })
 }
 
 /// Lines with the places where they begin.

@@ -19,6 +19,26 @@ pub(super) struct Keys {
     pub(super) known: &'static [&'static str],
     /// Those that the format has and this version does not read yet.
     pub(super) later: &'static [&'static str],
+    /// Words of other systems, with ours for them.
+    pub(super) others: &'static [(&'static str, &'static str)],
+}
+
+impl Keys {
+    /// Keys that are all read.
+    pub(super) const fn of(known: &'static [&'static str]) -> Self {
+        Self { known, later: &[], others: &[] }
+    }
+
+    /// What `word` was probably meant to be.
+    fn near(&self, word: &str) -> Option<&'static str> {
+        let other = |word: &str| self.others.iter().find(|(other, _)| *other == word);
+        if let Some((_, ours)) = other(word) {
+            return Some(ours);
+        }
+        let near = nearest(word, self.known.iter().chain(self.later).copied());
+        let near_other = || nearest(word, self.others.iter().map(|(other, _)| *other));
+        near.or_else(|| near_other().and_then(other).map(|(_, ours)| *ours))
+    }
 }
 
 /// A table and whom to name in messages about it.
@@ -127,7 +147,7 @@ impl<'a> Table<'a> {
 
     /// Reports every key that is not in `keys`.
     pub(super) fn check_keys(&self, keys: &Keys, kind: &str) {
-        for (key, value) in self.entries {
+        for key in self.entries.keys() {
             let word: &str = key.get_ref();
             if keys.known.contains(&word) {
                 continue;
@@ -136,10 +156,8 @@ impl<'a> Table<'a> {
             let problem = if keys.later.contains(&word) {
                 not_yet(&say(&self.owner, &format!("`{name}`")), &key.span())
             } else {
-                let known = keys.known.iter().chain(keys.later).copied();
-                self.unknown_key(&name, kind, key.span(), nearest(word, known))
+                self.unknown_key(&name, kind, key.span(), keys.near(word))
             };
-            let _value = value;
             self.problems.report(problem);
         }
     }

@@ -93,7 +93,7 @@ pub(super) fn kind(table: &Table<'_>, step: &Field<'_>) -> Option<Kind> {
 pub(super) fn read(table: &Table<'_>, kind: Kind, path: &str, around: &Around) -> VerbDefinition {
     let Some(field) = table.field(kind.key()) else { return stand_in(&table.span) };
     let verb = match kind {
-        Kind::Task => field.full_text().map(|text| VerbDefinition::Task(field.at(text.to_owned()))),
+        Kind::Task => task(&field),
         Kind::Run => run(&field),
         Kind::Http => http::read(&field),
         Kind::Sleep => sleep(&field),
@@ -105,6 +105,17 @@ pub(super) fn read(table: &Table<'_>, kind: Kind, path: &str, around: &Around) -
 /// A verb that does nothing.
 pub(super) fn stand_in(span: &Span) -> VerbDefinition {
     VerbDefinition::Sleep(Spanned { value: "0s".to_owned(), span: span.clone() })
+}
+
+fn task(field: &Field<'_>) -> Option<VerbDefinition> {
+    let text = field.full_text()?;
+    if text.contains("${{") {
+        let problem = field.problem("not-constant", "`task` must be a constant name");
+        let help = "use one step for each task, and `when` to choose";
+        field.problems.report(problem.label("known only at run time").help(help));
+        return None;
+    }
+    Some(VerbDefinition::Task(field.at(text.to_owned())))
 }
 
 fn run(field: &Field<'_>) -> Option<VerbDefinition> {

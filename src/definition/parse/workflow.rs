@@ -1,46 +1,16 @@
 //! The top of the file.
 
 use indexmap::IndexMap;
+use toml::de::DeValue;
 
 use super::defaults::Defaults;
 use super::field::{Field, bad_name, say};
 use super::problems::START;
 use super::step::{Around, read_steps};
-use super::table::{Keys, Table};
-use super::{input, retry};
+use super::table::Table;
+use super::{input, keys, retry};
 use crate::definition::{Definition, Diagnostic, Durability, FailFast, Spanned};
 use crate::id::Name;
-
-const KEYS: Keys = Keys {
-    known: &[
-        "name",
-        "description",
-        "labels",
-        "timeout",
-        "durability",
-        "fail_fast",
-        "max_parallel",
-        "priority",
-        "pipeline",
-        "input",
-        "output",
-        "secrets",
-        "defaults",
-        "retry",
-        "steps",
-    ],
-    later: &[
-        "on",
-        "dedupe",
-        "concurrency",
-        "on_success",
-        "on_failure",
-        "finally",
-        "alert",
-        "retention",
-        "test",
-    ],
-};
 
 const DURABILITIES: [(&str, Durability); 3] = [
     ("strict", Durability::Strict),
@@ -56,13 +26,16 @@ pub(super) const PARALLEL_MAX: u32 = 100_000;
 
 /// Reads the whole file.
 pub(super) fn read(path: &str, root: &Table<'_>) -> Option<Definition> {
-    root.check_keys(&KEYS, "workflow");
+    root.check_keys(&keys::WORKFLOW, "workflow");
     let name = name(path, root);
     let policies = root.table("retry").map(|table| retry::read_policies(&table));
     let policies = policies.unwrap_or_default();
     let defaults = root.table("defaults").map(|table| Defaults::read(&table, &policies));
     let around = Around::new(policies, defaults.unwrap_or_default());
-    let steps = root.table("steps").map(|table| read_steps(&table, None, &around));
+    let steps = match root.field("steps") {
+        Some(field) => Some(read_steps(&steps_table(&field)?, None, &around)),
+        None => None,
+    };
     let definition = Definition {
         name: name?,
         description: root.field("description").and_then(|f| Some(f.text()?.to_owned())),
@@ -79,6 +52,15 @@ pub(super) fn read(path: &str, root: &Table<'_>) -> Option<Definition> {
         steps: steps.unwrap_or_default(),
     };
     Some(definition)
+}
+
+fn steps_table<'a>(field: &Field<'a>) -> Option<Table<'a>> {
+    if let DeValue::Array(_) = field.value {
+        let fix = "write a table [steps.<id>] for each step".to_owned();
+        field.wrong_type("a table of steps by id", Some(fix));
+        return None;
+    }
+    Table::of(field, "a table of steps by id")
 }
 
 /// `name`, or the file's without `.toml`. A wrong one is replaced, so that the rest can be checked.
