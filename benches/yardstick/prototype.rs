@@ -262,7 +262,9 @@ fn keep(database: &Database, appends: &thread_mpsc::Receiver<Append>, workers: &
             released.push(more.jobs);
         }
         commit(database, &mut next, &records);
-        released.into_iter().for_each(|jobs| workers.hand_out(jobs));
+        for jobs in released {
+            workers.hand_out(jobs);
+        }
     }
 }
 

@@ -322,7 +322,8 @@ fn check_classes(table: &Table<'_>, policy: &Policy) {
     for class in on.value.iter().filter(|class| not_on.value.contains(class)) {
         let told = format!("`on` and `not_on` both name `{class}`");
         let told = say(&table.owner, &told);
-        let problem = Diagnostic::error("contradiction", told, not_on.span.clone());
+        // Another rule of the list may be for it; `not_on` wins in this one.
+        let problem = Diagnostic::warning("contradiction", told, not_on.span.clone());
         let problem = problem.label("not to be retried");
         table.problems.report(problem.related(on.span.clone(), "to be retried"));
     }
