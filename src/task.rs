@@ -10,6 +10,8 @@ mod command;
 mod context;
 mod error;
 mod executor;
+#[cfg(test)]
+mod fixture;
 mod handler;
 mod log;
 mod place;

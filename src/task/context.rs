@@ -4,15 +4,16 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use super::executor::Shared;
+use super::handler::Rendered;
 use super::log::StepLog;
 use super::place::Place;
+use super::secret::Masks;
 use super::{Attempt, CancelSignal, StepError, StopReason};
 use crate::clock::Timestamp;
 use crate::id::RunId;
 use crate::plan::Plan;
 use crate::run::Unit;
-
-use super::executor::Shared;
 
 /// The attempt as its handler sees it. Cheap to clone; a clone may outlive the handler.
 ///
@@ -38,6 +39,7 @@ struct Inner {
     attempt: Attempt,
     /// What `idempotency_key` gave, or what was made of run, step and item when somebody asked.
     key: OnceLock<Box<str>>,
+    masks: Masks,
     log: OnceLock<StepLog>,
 }
 
@@ -120,7 +122,8 @@ impl StepContext {
 
     /// Adds a line to the step's log.
     pub fn log(&self, line: impl fmt::Display) {
-        self.step_log().write(format!("{line}\n").as_bytes());
+        let line = format!("{line}\n");
+        self.step_log().write(&self.0.masks.apply(line.as_bytes()));
     }
 
     /// Adds a line to the step's log that tells how far the work has come.
@@ -136,9 +139,10 @@ impl StepContext {
         Ok(Place::prepare(&self.0.attempt, &self.0.shared.scratch)?.work)
     }
 
-    pub(super) fn new(shared: Arc<Shared>, attempt: Attempt, key: Option<Box<str>>) -> Self {
-        let key = key.map_or_else(OnceLock::new, OnceLock::from);
-        Self(Arc::new(Inner { shared, attempt, key, log: OnceLock::new() }))
+    pub(super) fn new(shared: Arc<Shared>, attempt: Attempt, rendered: Rendered) -> Self {
+        let key = rendered.key.map_or_else(OnceLock::new, OnceLock::from);
+        let (masks, log) = (rendered.masks, OnceLock::new());
+        Self(Arc::new(Inner { shared, attempt, key, masks, log }))
     }
 
     fn step_log(&self) -> &StepLog {

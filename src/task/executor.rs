@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::{failure, invalid};
-use super::handler::{Call, within_limit};
+use super::handler::{Call, Rendered, within_limit};
 use super::log::{LogTarget, MemoryLogs, STEP_LOG_BYTES_MAX, StepLog};
 use super::place::Scratch;
 use super::render::Rendering;
@@ -119,7 +119,8 @@ pub(super) fn prepare_call(
     let input = std::mem::replace(&mut attempt.input, AttemptSource::Payload(Payload::NULL));
     let (names, ready) = match input {
         AttemptSource::Payload(input) => {
-            return Ok((Call::new(shared, attempt, input, None), Masks::default()));
+            let call = Call::new(shared, attempt, input, Rendered::default());
+            return Ok((call, Masks::default()));
         }
         AttemptSource::Names(names) => (names, None),
         AttemptSource::Edited(names, input) => (names, Some(input)),
@@ -130,7 +131,9 @@ pub(super) fn prepare_call(
         None => rendered_input(&attempt, &rendering)?,
     };
     let key = idempotency_key(&attempt, &rendering)?;
-    Ok((Call::new(shared, attempt, input, key), rendering.into_masks()))
+    let masks = rendering.into_masks();
+    let rendered = Rendered { key, masks: masks.clone() };
+    Ok((Call::new(shared, attempt, input, rendered), masks))
 }
 
 fn rendered_input(attempt: &Attempt, rendering: &Rendering) -> Result<Payload, Failure> {

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::invalid;
 use super::executor::Shared;
+use super::secret::Masks;
 use super::{Attempt, StepContext, StepError};
 use crate::payload::{PAYLOAD_BYTES_MAX, Payload};
 use crate::run::Failure;
@@ -187,10 +188,18 @@ pub struct Call {
     shared: Arc<Shared>,
     /// There until somebody asks for the context.
     attempt: Option<Attempt>,
-    /// What `idempotency_key` gave.
-    key: Option<Box<str>>,
     context: Option<StepContext>,
     input: Payload,
+    rendered: Rendered,
+}
+
+/// What was rendered for a call, beside its input.
+#[derive(Debug, Default)]
+pub(crate) struct Rendered {
+    /// What `idempotency_key` gave.
+    pub(crate) key: Option<Box<str>>,
+    /// What must not be shown.
+    pub(crate) masks: Masks,
 }
 
 impl Call {
@@ -198,16 +207,17 @@ impl Call {
         shared: Arc<Shared>,
         attempt: Attempt,
         input: Payload,
-        key: Option<Box<str>>,
+        rendered: Rendered,
     ) -> Self {
-        Self { shared, attempt: Some(attempt), key, context: None, input }
+        Self { shared, attempt: Some(attempt), context: None, input, rendered }
     }
 
     /// The attempt's context.
     fn context(&mut self) -> Result<StepContext, StepError> {
         if let Some(attempt) = self.attempt.take() {
             let shared = Arc::clone(&self.shared);
-            self.context = Some(StepContext::new(shared, attempt, self.key.take()));
+            let rendered = std::mem::take(&mut self.rendered);
+            self.context = Some(StepContext::new(shared, attempt, rendered));
         }
         self.context.clone().ok_or_else(|| StepError::permanent("the call has no attempt"))
     }

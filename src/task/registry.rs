@@ -111,3 +111,6 @@ impl<Args: 'static, H: Handler<Args>> ErasedHandler for Erased<H, Args> {
         H::needs()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,6 +34,8 @@ pub(super) enum Kept {
         bytes: Vec<u8>,
         /// At least so many, if there are.
         max: usize,
+        /// Whether there were more.
+        cut: bool,
     },
 }
 
@@ -91,7 +93,7 @@ impl Kept {
 
     /// The last `max` bytes.
     pub(super) fn last(max: usize) -> Self {
-        Self::Last { bytes: Vec::new(), max }
+        Self::Last { bytes: Vec::new(), max, cut: false }
     }
 
     fn take(&mut self, more: &[u8]) {
@@ -102,10 +104,11 @@ impl Kept {
                 let room = max.saturating_sub(bytes.len());
                 bytes.extend_from_slice(&more[..more.len().min(room)]);
             }
-            Self::Last { bytes, max } => {
-                bytes.extend_from_slice(&more[more.len().saturating_sub(*max)..]);
+            Self::Last { bytes, max, cut } => {
+                bytes.extend_from_slice(more);
                 if bytes.len() > *max * 2 {
                     bytes.drain(..bytes.len() - *max);
+                    *cut = true;
                 }
             }
         }
@@ -113,17 +116,17 @@ impl Kept {
 
     /// The last whole lines of what was kept, without white space around them.
     pub(super) fn last_lines(&self) -> String {
-        let (bytes, max) = match self {
-            Self::Nothing => return String::new(),
-            Self::First { bytes, max, .. } | Self::Last { bytes, max } => (bytes, *max),
+        let (bytes, max, cut) = match self {
+            Self::Nothing | Self::First { .. } => return String::new(),
+            Self::Last { bytes, max, cut } => (bytes.trim_ascii_end(), *max, *cut),
         };
-        let bytes = bytes.trim_ascii();
-        let Some(cut) = bytes.len().checked_sub(max).filter(|cut| *cut > 0) else {
-            return String::from_utf8_lossy(bytes).into_owned();
-        };
-        let tail = &bytes[cut..];
-        let line = tail.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        String::from_utf8_lossy(&tail[line..]).into_owned()
+        let from = bytes.len().saturating_sub(max);
+        let tail = &bytes[from..];
+        let begun = cut || from > 0;
+        // A line whose begin is gone is left out, unless it is the only one.
+        let first = tail.iter().position(|byte| *byte == b'\n').filter(|_| begun);
+        let lines = &tail[first.map_or(0, |end| end + 1)..];
+        String::from_utf8_lossy(lines.trim_ascii()).into_owned()
     }
 }
 
@@ -144,8 +147,8 @@ mod tests {
 
     #[test]
     fn the_last_lines_are_whole() {
-        assert_eq!(kept(Kept::last(8), &["\n one\n", "two\n\n"]).last_lines(), "one\ntwo");
-        assert_eq!(kept(Kept::last(8), &["first line\n", "abc\ndef\n"]).last_lines(), "abc\ndef");
+        assert_eq!(kept(Kept::last(20), &["\n one\n", "two\n\n"]).last_lines(), "one\ntwo");
+        assert_eq!(kept(Kept::last(8), &["first line\n", "abc\ndef\n"]).last_lines(), "def");
         assert_eq!(kept(Kept::last(4), &["abcdefghijklmn"]).last_lines(), "klmn");
         assert_eq!(kept(Kept::last(6), &["abc\n", "x\nlast\n"]).last_lines(), "last");
     }
