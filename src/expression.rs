@@ -17,7 +17,6 @@ mod path;
 mod program;
 mod reads;
 mod shell;
-mod suggest;
 mod template;
 
 #[cfg(test)]
@@ -30,10 +29,10 @@ use crate::clock::Timestamp;
 use crate::id::{Name, RunId};
 use crate::payload::Payload;
 
+#[expect(unused_imports, reason = "the plan suggests names with it")]
+pub(crate) use crate::definition::nearest;
 pub use program::Expression;
 pub use reads::{InputRead, Reads, SecretRead, StepField, StepRead};
-#[expect(unused_imports, reason = "the plan suggests names with it")]
-pub(crate) use suggest::nearest;
 pub use template::Template;
 
 /// What an expression may read: made for one unit, from what its plan node says it reads.

@@ -13,7 +13,7 @@ use super::CompileError;
 use super::functions;
 use super::lex::{self, Kind, Token};
 use super::path::{PathUse, ROOTS};
-use super::suggest::nearest;
+use crate::definition::nearest;
 
 /// The deepest nesting of brackets, `not`, `-`, and `if`.
 const DEPTH_MAX: usize = 40;

@@ -3,8 +3,8 @@
 use super::super::CompileError;
 use super::super::lex::{Kind, Token};
 use super::super::path::{PathUse, Root, Segment};
-use super::super::suggest::nearest;
 use super::{Parse, Parser, Piece};
+use crate::definition::nearest;
 
 const STEP_FIELDS: [&str; 4] = ["output", "status", "error", "failed"];
 const RUN_FIELDS: [&str; 5] = ["id", "attempt", "scheduled_at", "scheduled_day", "started_by"];
