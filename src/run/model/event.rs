@@ -130,7 +130,9 @@ pub enum Event {
     RetryScheduled {
         /// Whose.
         unit: Unit,
-        /// When.
+        /// When that was decided.
+        at: Timestamp,
+        /// When it is to start.
         due: Timestamp,
     },
     /// The unit failed for good; a dead letter stands for it unless the failure is allowed.
@@ -225,6 +227,62 @@ pub enum Event {
         /// Why it failed.
         failure: Option<Box<Failure>>,
     },
+}
+
+impl Event {
+    /// When it happened.
+    pub fn at(&self) -> Timestamp {
+        match self {
+            Self::Accepted(accepted) => accepted.at,
+            Self::Began { at }
+            | Self::Ready { at, .. }
+            | Self::Skipped { at, .. }
+            | Self::Blocked { at, .. }
+            | Self::FannedOut { at, .. }
+            | Self::Started { at, .. }
+            | Self::Slept { at, .. }
+            | Self::Succeeded { at, .. }
+            | Self::AttemptFailed { at, .. }
+            | Self::RetryScheduled { at, .. }
+            | Self::Failed { at, .. }
+            | Self::Crashed { at, .. }
+            | Self::Interrupted { at, .. }
+            | Self::Parked { at, .. }
+            | Self::Gathered { at, .. }
+            | Self::Cancelled { at, .. }
+            | Self::CancelRequested { at, .. }
+            | Self::Reopened { at, .. }
+            | Self::Replayed { at, .. }
+            | Self::Ended { at, .. } => *at,
+        }
+    }
+
+    /// `attempt_failed`: its name in streams of events.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Accepted(_) => "accepted",
+            Self::Began { .. } => "began",
+            Self::Ready { .. } => "ready",
+            Self::Skipped { .. } => "skipped",
+            Self::Blocked { .. } => "blocked",
+            Self::FannedOut { .. } => "fanned_out",
+            Self::Started { .. } => "started",
+            Self::Slept { .. } => "slept",
+            Self::Succeeded { .. } => "succeeded",
+            Self::AttemptFailed { .. } => "attempt_failed",
+            Self::RetryScheduled { .. } => "retry_scheduled",
+            Self::Failed { .. } => "failed",
+            Self::Crashed { .. } => "crashed",
+            Self::Interrupted { .. } => "interrupted",
+            Self::Parked { .. } => "parked",
+            Self::Gathered { .. } => "gathered",
+            Self::Cancelled { .. } => "cancelled",
+            Self::CancelRequested { .. } => "cancel_requested",
+            Self::Reopened { .. } => "reopened",
+            Self::Replayed { .. } => "replayed",
+            Self::Ended { .. } => "ended",
+        }
+    }
 }
 
 /// Why a unit was skipped.
