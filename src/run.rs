@@ -32,7 +32,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use crash::DEATHS_MAX;
-pub use history::{AttemptHistory, AttemptState, ItemCounts, RunHistory, StepHistory};
+pub use history::{
+    AttemptHistory, AttemptState, ErrorHistory, ItemCounts, RunHistory, StepHistory,
+};
 pub use model::*;
 
 use crate::clock::Timestamp;
