@@ -1,0 +1,274 @@
+//! Compiles each step's expressions once, and gathers what they name.
+
+mod verb;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::check::{Check, suggestion};
+use super::names::Need;
+use super::site::{Cursor, May, Site, refuse};
+use super::steps::{StepIndex, Steps};
+use super::{ITEMS_MAX, KnownTasks, Verb};
+use crate::definition::{Definition, Diagnostic, JoinDefinition, Span, Spanned, VerbDefinition};
+use crate::expression::{Expression, Names, Template};
+
+/// What of a step is compiled. A part that was refused is missing; then there is no plan.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    pub verb: Option<Verb>,
+    pub when: Option<Expression>,
+    pub list: Option<Expression>,
+    pub with: Option<Template>,
+    pub idempotency_key: Option<Template>,
+    /// Steps that it reads, maybe more than once.
+    pub reads: Vec<StepIndex>,
+    /// `steps` as a whole is read.
+    pub all_steps: Option<Span>,
+}
+
+/// `[output]`, compiled.
+#[derive(Debug, Default)]
+pub(super) struct OutputDraft {
+    pub template: Option<Template>,
+    /// Top-level steps that it reads, maybe more than once.
+    pub reads: Vec<StepIndex>,
+}
+
+/// What compiling gives.
+pub(super) struct Compiled {
+    pub drafts: Vec<Draft>,
+    /// By step: what it waits for, maybe more than once.
+    pub needs: Vec<Vec<Need>>,
+    pub output: OutputDraft,
+}
+
+/// Goes over all steps once.
+pub(super) struct Compiler<'c, 'd, 't> {
+    pub(super) definition: &'d Definition,
+    pub(super) steps: &'c Steps<'d>,
+    pub(super) tasks: &'c KnownTasks,
+    pub(super) check: &'c mut Check<'t>,
+    pub(super) drafts: Vec<Draft>,
+    pub(super) needs: Vec<Vec<Need>>,
+    pub(super) output_reads: Vec<StepIndex>,
+}
+
+impl<'c, 'd, 't> Compiler<'c, 'd, 't> {
+    pub(super) fn new(
+        definition: &'d Definition,
+        steps: &'c Steps<'d>,
+        tasks: &'c KnownTasks,
+        check: &'c mut Check<'t>,
+    ) -> Self {
+        let mut drafts = Vec::new();
+        drafts.resize_with(steps.all.len(), Draft::default);
+        let needs = vec![Vec::new(); steps.all.len()];
+        Self { definition, steps, tasks, check, drafts, needs, output_reads: Vec::new() }
+    }
+
+    pub(super) fn compile(mut self) -> Compiled {
+        if self.steps.all.is_empty() {
+            let told = "the workflow has no steps";
+            let problem = Diagnostic::error("no-steps", told, self.definition.name.span.clone());
+            self.check.report(problem.label("nothing to do").help("add a table `[steps.<id>]`"));
+        }
+        for step in 0..self.steps.all.len() {
+            self.depends_on(step);
+        }
+        self.pipeline();
+        for step in 0..self.steps.all.len() {
+            self.step(step);
+        }
+        self.check_tables();
+        let template = self.output();
+        let output = OutputDraft { template, reads: self.output_reads };
+        Compiled { drafts: self.drafts, needs: self.needs, output }
+    }
+
+    fn step(&mut self, step: StepIndex) {
+        let steps = self.steps;
+        let definition = steps.all[step].definition;
+        let owner = format!("step `{}`", steps.path(step));
+        self.check_nesting(step, &owner);
+        let in_attempt =
+            May { input: true, steps: true, item: steps.has_item(step), secrets: true };
+        let in_run = May { secrets: false, ..in_attempt };
+        // Of a fan-out these two are asked once, before there are items.
+        let before = May { item: steps.all[step].parent.is_some(), ..in_run };
+        let site = |within, may| Site { owner: &owner, step: Some(step), within, may };
+
+        let when = definition.when.as_ref();
+        self.drafts[step].when =
+            when.and_then(|when| self.bare(&when.value, &site(&when.span, before)));
+        let list = definition.for_each.as_ref();
+        self.drafts[step].list =
+            list.and_then(|list| self.list(list, definition.max_items, &site(&list.span, before)));
+        let with = definition.with.as_ref();
+        self.drafts[step].with =
+            with.and_then(|with| self.template(&with.value, &site(&with.span, in_attempt)));
+        let key = definition.idempotency_key.as_ref();
+        self.drafts[step].idempotency_key =
+            key.and_then(|key| self.template(&key.value, &site(&key.span, in_run)));
+        self.drafts[step].verb = self.verb(step, &site(&definition.span, in_attempt));
+        self.check_join(step, &owner);
+    }
+
+    /// Only a top-level fan-out has a body, and a body has no fan-outs.
+    fn check_nesting(&mut self, step: StepIndex, owner: &str) {
+        let Some(parent) = self.steps.all[step].parent else { return };
+        let definition = self.steps.all[step].definition;
+        if let Some(list) = &definition.for_each {
+            let told = format!("{owner}: a fan-out inside of a fan-out is not supported yet");
+            let problem = Diagnostic::error("not-supported-yet", told, list.span.clone());
+            self.check.report(problem.label("inside of a body"));
+        }
+        if let VerbDefinition::Steps(_) = definition.verb {
+            let told = format!("{owner}: `steps` inside of a body is not supported yet");
+            let problem = Diagnostic::error("not-supported-yet", told, definition.span.clone());
+            self.check.report(problem.label("inside of a body"));
+        }
+        let id = self.steps.all[step].id;
+        if let Some(outer) = self.steps.find(None, id.as_str()) {
+            let fan_out = self.steps.path(parent);
+            let told = format!("in the body of `{fan_out}`, `{id}` hides the step outside");
+            let problem = Diagnostic::warning("hidden-step", told, definition.span.clone());
+            let problem = problem.label("this one is read in the body");
+            self.check
+                .report(problem.related(self.steps.span(outer), "this one cannot be read there"));
+        }
+    }
+
+    /// Expressions make edges too: the count is known only behind them.
+    fn check_join(&mut self, step: StepIndex, owner: &str) {
+        let Some(join) = &self.steps.all[step].definition.join else { return };
+        let wanted = match join.value {
+            JoinDefinition::Count(count) => usize::try_from(count).unwrap_or(usize::MAX),
+            JoinDefinition::Any => 1,
+            JoinDefinition::All | JoinDefinition::Settled => return,
+        };
+        let mut on: Vec<StepIndex> = self.needs[step].iter().map(|need| need.on).collect();
+        on.sort_unstable();
+        on.dedup();
+        if wanted <= on.len() {
+            return;
+        }
+        let told = match on.len() {
+            0 => format!("{owner} has a `join`, but waits for no step"),
+            1 => format!("{owner} waits for {wanted} successes of one step"),
+            some => format!("{owner} waits for {wanted} successes of {some} steps"),
+        };
+        let problem = Diagnostic::error("join-too-large", told, join.span.clone());
+        let help = "name at least as many steps in `depends_on`, or lower it";
+        self.check.report(problem.label("never reached").help(help));
+    }
+
+    fn output(&mut self) -> Option<Template> {
+        let definition = self.definition;
+        if definition.output.is_empty() {
+            return None;
+        }
+        let may = May { input: true, steps: true, item: false, secrets: false };
+        let mut whole = serde_json::Map::new();
+        for (name, value) in &definition.output {
+            let owner = format!("output `{name}`");
+            let site = Site { owner: &owner, step: None, within: &value.span, may };
+            self.template(&value.value, &site);
+            whole.insert(name.clone(), value.value.clone());
+        }
+        // Each has been checked at its place; together they are one table.
+        Template::compile(&Value::Object(whole)).ok()
+    }
+
+    /// A value whose strings may hold expressions.
+    fn template(&mut self, value: &Value, site: &Site<'_>) -> Option<Template> {
+        let is_table = value.is_object() || value.is_array();
+        let cursor = Cursor::new(self.check.text, site.within, is_table);
+        self.take(Template::compile(value), site, cursor)
+    }
+
+    fn text(&mut self, text: &Spanned<String>, site: &Site<'_>) -> Option<Template> {
+        let site = Site { within: &text.span, ..site.clone() };
+        let cursor = Cursor::new(self.check.text, &text.span, false);
+        self.take(Template::text(&text.value), &site, cursor)
+    }
+
+    fn take(
+        &mut self,
+        compiled: Result<Template, Vec<crate::expression::CompileError>>,
+        site: &Site<'_>,
+        cursor: Cursor,
+    ) -> Option<Template> {
+        match compiled {
+            Ok(template) => {
+                if !template.is_constant() {
+                    self.resolve(&template.expressions(), site, cursor);
+                }
+                Some(template)
+            }
+            Err(errors) => {
+                refuse(self.check, site, cursor, errors);
+                None
+            }
+        }
+    }
+
+    fn bare(&mut self, source: &str, site: &Site<'_>) -> Option<Expression> {
+        let cursor = Cursor::new(self.check.text, site.within, false);
+        match Expression::compile(source) {
+            Ok(expression) => {
+                self.resolve(&[&expression], site, cursor);
+                Some(expression)
+            }
+            Err(error) => {
+                refuse(self.check, site, cursor, vec![error]);
+                None
+            }
+        }
+    }
+
+    fn list(
+        &mut self,
+        list: &Spanned<String>,
+        max_items: Option<u32>,
+        site: &Site<'_>,
+    ) -> Option<Expression> {
+        let expression = self.bare(&list.value, site)?;
+        if !expression.is_constant() {
+            return Some(expression);
+        }
+        let most = usize::try_from(max_items.unwrap_or(ITEMS_MAX)).unwrap_or(usize::MAX);
+        let refused = match expression.eval_list(&Names::default()) {
+            Ok(items) if items.len() <= most => return Some(expression),
+            Ok(items) => {
+                let told =
+                    format!("{} has {} items; at most {most} are allowed", site.owner, items.len());
+                Diagnostic::error("too-many-items", told, list.span.clone()).label("too many")
+            }
+            Err(error) => {
+                let told = format!("{}: `for_each`: {error}", site.owner);
+                Diagnostic::error("bad-expression", told, list.span.clone()).label("no list")
+            }
+        };
+        self.check.report(refused);
+        None
+    }
+
+    /// A handler that is known.
+    fn task(&mut self, task: &Spanned<String>, site: &Site<'_>) -> Arc<str> {
+        if let KnownTasks::Only(known) = self.tasks
+            && !known.contains(&task.value)
+        {
+            let told =
+                format!("{} calls the task `{}`, which is not registered", site.owner, task.value);
+            let mut problem = Diagnostic::error("unknown-task", told, task.span.clone());
+            problem.label = "not registered".to_owned();
+            if self.check.suggests() {
+                problem.help = suggestion(&task.value, known.iter().map(String::as_str));
+            }
+            self.check.report(problem);
+        }
+        task.value.as_str().into()
+    }
+}

@@ -1,0 +1,226 @@
+//! What the input of a run must be: all problems at once, before the run is accepted.
+
+mod value;
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use super::check::Check;
+use super::site::{Cursor, May, Site, refuse};
+use crate::definition::{Definition, Diagnostic, InputField, InputKind, nearest};
+use crate::expression::{Names, RunNames, Template};
+use crate::payload::{PAYLOAD_BYTES_MAX, Payload};
+use value::Shape;
+
+/// `[input]`, checked. Without one anything goes.
+#[derive(Debug, Default)]
+pub struct InputSchema {
+    fields: Vec<Field>,
+}
+
+#[derive(Debug)]
+struct Field {
+    name: Box<str>,
+    shape: Shape,
+    default: Option<Template>,
+    optional: bool,
+}
+
+/// What is wrong with one part of an input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputProblem {
+    /// Which part: `items[2].price`; empty for the whole.
+    pub path: String,
+    /// What is wrong: a lowercase fragment.
+    pub message: String,
+}
+
+impl InputProblem {
+    fn new(path: &str, message: impl Into<String>) -> Self {
+        Self { path: path.to_owned(), message: message.into() }
+    }
+}
+
+impl fmt::Display for InputProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.path.as_str() {
+            "" => f.write_str(&self.message),
+            path => write!(f, "{path}: {}", self.message),
+        }
+    }
+}
+
+impl std::error::Error for InputProblem {}
+
+impl InputSchema {
+    /// `None` where it was refused.
+    pub(super) fn new(definition: &Definition, check: &mut Check<'_>) -> Option<Self> {
+        let fields: Vec<_> =
+            definition.input.iter().map(|(name, field)| compile(name, field, check)).collect();
+        Some(Self { fields: fields.into_iter().collect::<Option<_>>()? })
+    }
+
+    /// The names of the inputs, in the file's order, and what each is.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, InputKind)> {
+        self.fields.iter().map(|field| (field.name.as_ref(), field.shape.kind))
+    }
+
+    /// Whether a run can be started without any input.
+    pub fn takes_nothing(&self) -> bool {
+        self.fields.iter().all(|field| field.optional || field.default.is_some())
+    }
+
+    /// The input with its defaults filled in. `null` stands for no input.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn check(&self, input: &Payload, run: &RunNames) -> Result<Payload, Vec<InputProblem>> {
+        let length = input.as_bytes().len();
+        if length > PAYLOAD_BYTES_MAX {
+            let told =
+                format!("the input has {length} bytes; at most {PAYLOAD_BYTES_MAX} are taken");
+            return Err(vec![InputProblem::new("", told)]);
+        }
+        if self.fields.is_empty() {
+            return Ok(input.clone());
+        }
+        let value = input.parse::<Value>().map_err(|cause| {
+            vec![InputProblem::new("", format!("the input is no JSON: {cause}"))]
+        })?;
+        let given = match value {
+            Value::Object(given) => given,
+            Value::Null => Map::new(),
+            other => {
+                let told = format!("expected a table of inputs, found {}", value::shown(&other));
+                return Err(vec![InputProblem::new("", told)]);
+            }
+        };
+        self.check_table(given, run)
+    }
+
+    fn check_table(
+        &self,
+        mut given: Map<String, Value>,
+        run: &RunNames,
+    ) -> Result<Payload, Vec<InputProblem>> {
+        let mut problems = Vec::new();
+        let mut checked = Map::new();
+        for field in &self.fields {
+            let value = match given.shift_remove(field.name.as_ref()) {
+                Some(value) => Some(value),
+                None => field.default(run, &mut problems),
+            };
+            if let Some(value) = value {
+                field.shape.check(&value, &mut field.name.to_string(), &mut problems);
+                checked.insert(field.name.to_string(), value);
+            }
+        }
+        problems.extend(given.keys().map(|key| self.unknown(key)));
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let whole = Payload::of(&checked);
+        whole.map_err(|cause| vec![InputProblem::new("", cause.to_string())])
+    }
+
+    fn unknown(&self, key: &str) -> InputProblem {
+        let known = self.fields.iter().map(|field| field.name.as_ref());
+        InputProblem::new(
+            key,
+            match nearest(key, known) {
+                Some(near) => format!("there is no such input; did you mean `{near}`?"),
+                None => "there is no such input".to_owned(),
+            },
+        )
+    }
+}
+
+impl Field {
+    fn default(&self, run: &RunNames, problems: &mut Vec<InputProblem>) -> Option<Value> {
+        let Some(default) = &self.default else {
+            if !self.optional {
+                problems.push(InputProblem::new(&self.name, "missing"));
+            }
+            return None;
+        };
+        let names = Names { run: run.clone(), ..Names::default() };
+        let rendered = default.render(&names).map_err(|error| error.to_string());
+        match rendered.and_then(|value| value.parse().map_err(|error| format!("{error}"))) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                problems.push(InputProblem::new(&self.name, format!("its default: {error}")));
+                None
+            }
+        }
+    }
+}
+
+fn compile(name: &str, field: &InputField, check: &mut Check<'_>) -> Option<Field> {
+    let owner = format!("input `{name}`");
+    let shape = Shape::new(field, &owner, check);
+    let default = match &field.default {
+        None => None,
+        Some(default) => {
+            let may = May { input: false, steps: false, item: false, secrets: false };
+            let site = Site { owner: &owner, step: None, within: &default.span, may };
+            let cursor = || {
+                let is_table = default.value.is_object() || default.value.is_array();
+                Cursor::new(check.text, &default.span, is_table)
+            };
+            match Template::compile(&default.value) {
+                Ok(template) => {
+                    let cursor = cursor();
+                    check_default(&template, &site, cursor, check);
+                    Some(template)
+                }
+                Err(errors) => {
+                    let cursor = cursor();
+                    refuse(check, &site, cursor, errors);
+                    return None;
+                }
+            }
+        }
+    };
+    let shape = shape?;
+    check_constant(default.as_ref(), &shape, field, check);
+    Some(Field { name: name.into(), shape, default, optional: field.optional })
+}
+
+/// A default may read `run`, and nothing else.
+fn check_default(template: &Template, site: &Site<'_>, mut cursor: Cursor, check: &mut Check<'_>) {
+    for expression in template.expressions() {
+        let base = cursor.next(check.text, expression.source());
+        let reads = expression.reads();
+        let inputs = reads.input.iter().map(|read| ("input", &read.offset));
+        let steps = reads.steps.iter().map(|read| ("steps", &read.offset));
+        let secrets = reads.secrets.iter().map(|read| ("secrets", &read.offset));
+        let others = [("steps", &reads.all_steps), ("item", &reads.item), ("index", &reads.index)];
+        let others = others.into_iter().filter_map(|(name, at)| Some((name, at.as_ref()?)));
+        for (name, offset) in inputs.chain(steps).chain(secrets).chain(others) {
+            let told = format!("{}: `{name}` is not known in a default", site.owner);
+            let problem = Diagnostic::error("not-here", told, cursor.place(base, offset));
+            check.report(problem.label("not known yet").help("a default may read `run` only"));
+        }
+    }
+}
+
+/// A constant default fits its own type; what the definition has reported is not told again.
+fn check_constant(
+    default: Option<&Template>,
+    shape: &Shape,
+    field: &InputField,
+    check: &mut Check<'_>,
+) {
+    let (Some(template), Some(default)) = (default, &field.default) else { return };
+    if !template.is_constant() || !shape.fits_kind(&default.value) {
+        return;
+    }
+    let mut problems = Vec::new();
+    shape.check(&default.value, &mut "default".to_owned(), &mut problems);
+    for problem in problems {
+        let diagnostic =
+            Diagnostic::error("bad-default", problem.to_string(), default.span.clone());
+        check.report(diagnostic.label("does not fit its own type"));
+    }
+}
