@@ -1,5 +1,6 @@
 //! Ids and names. The home of `uuid`. Never reads the clock: a run id is made from a time handed in.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -142,6 +143,13 @@ impl Name {
 
     /// The text of the name.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Maps by name are asked by text.
+impl Borrow<str> for Name {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

@@ -11,7 +11,11 @@ use super::table::{Keys, Table};
 use crate::definition::Spanned;
 use crate::id::Name;
 
-const KEYS: Keys = Keys::of(&["retry", "timeout", "queue", "env"]);
+const KEYS: Keys = Keys {
+    known: &["retry", "timeout", "queue", "env"],
+    later: &[],
+    others: &[("retries", "retry.attempts"), ("attempts", "retry.attempts")],
+};
 
 /// `[defaults]`
 #[derive(Debug, Default)]

@@ -115,17 +115,19 @@ impl<'a> Field<'a> {
             self.wrong_type("a whole number", None);
             return None;
         };
+        let (low, high) = range.into_inner();
         let value = i64::from_str_radix(number.as_str(), number.radix());
-        match value {
-            Ok(value) if range.contains(&value) => Some(value),
-            _ => {
-                let (low, high) = range.into_inner();
-                let told = format!("`{}` must be between {low} and {high}", self.name);
-                let label = format!("{} is outside", excerpt(number.as_str()));
-                self.problems.report(self.problem("out-of-range", told).label(label));
-                None
-            }
-        }
+        let negative = number.as_str().starts_with('-');
+        let bound = match value {
+            Ok(value) if value < low => format!("least {low}"),
+            Ok(value) if value <= high => return Some(value),
+            Err(_) if negative => format!("least {low}"),
+            Ok(_) | Err(_) => format!("most {high}"),
+        };
+        let told = format!("`{}` must be at {bound}", self.name);
+        let label = if bound.starts_with('l') { "too small" } else { "too large" };
+        self.problems.report(self.problem("out-of-range", told).label(label));
+        None
     }
 
     /// A count between two others.
@@ -222,18 +224,22 @@ impl<'a> Field<'a> {
 
     /// One of a few words.
     pub(super) fn choice<T: Copy>(&self, choices: &[(&str, T)]) -> Option<T> {
-        let text = self.text()?;
-        if let Some((_, value)) = choices.iter().find(|(word, _)| *word == text) {
+        let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+        let DeValue::String(text) = self.value else {
+            self.wrong_type(&alternatives(&words), None);
+            return None;
+        };
+        if let Some((_, value)) = choices.iter().find(|(word, _)| word == text) {
             return Some(*value);
         }
-        let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
         self.unknown_value(text, &words);
         None
     }
 
     /// Reports a word that is none of `words`.
     pub(super) fn unknown_value(&self, text: &str, words: &[&str]) {
-        let told = format!("unknown {} `{}`", self.name, excerpt(text));
+        let key = self.name.rsplit('.').next().unwrap_or(&self.name);
+        let told = format!("unknown {key} `{}`", excerpt(text));
         let help = match nearest(text, words.iter().copied()) {
             Some(word) => format!("did you mean `{word}`? allowed: {}", alternatives(words)),
             None => format!("allowed: {}", alternatives(words)),

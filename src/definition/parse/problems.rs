@@ -27,6 +27,11 @@ impl Problems {
         }
     }
 
+    /// Whether further ones would only be counted.
+    pub(super) fn is_full(&self) -> bool {
+        self.count.get() > PROBLEMS_MAX
+    }
+
     /// Adds one about something that is not there; in a broken file that is no news.
     pub(super) fn report_missing(&self, problem: Diagnostic) {
         if !self.broken.get() {

@@ -1,5 +1,6 @@
 //! Retry policies: by name, as one table, as a list of rules.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -78,6 +79,8 @@ pub(super) struct Policy {
     max_delay: Option<Spanned<Duration>>,
     jitter: Option<Jitter>,
     within: Option<Duration>,
+    /// It has `attempts`, right or wrong.
+    counted: bool,
     span: Span,
 }
 
@@ -90,7 +93,9 @@ pub(super) fn read_policies(table: &Table<'_>) -> Policies {
         }
         let Some(policy) = Table::of(&field, "a table of retry keys") else { continue };
         let policy = policy.owned_by(&format!("retry policy `{}`", excerpt(name)));
+        let owner = Rc::clone(&policy.owner);
         let policy = read_policy(&policy, field.key_span.clone());
+        warn_of_single_attempt(&policy, &owner, field.problems);
         policies.insert(name.to_owned(), policy);
     }
     policies
@@ -199,6 +204,7 @@ fn read_policy(table: &Table<'_>, span: Span) -> Policy {
         max_delay: table.field("max_delay").and_then(|f| Some(f.at(f.duration()?))),
         jitter: table.field("jitter").and_then(|field| field.choice(&JITTERS)),
         within: table.field("within").and_then(|field| Some(field.time_limit()?.value)),
+        counted: table.has("attempts"),
         span,
     };
     check_delays(table, &policy);
@@ -208,9 +214,7 @@ fn read_policy(table: &Table<'_>, span: Span) -> Policy {
 }
 
 fn attempts(field: &Field<'_>) -> Option<u32> {
-    if let DeValue::Integer(number) = field.value
-        && number.as_str() == "0"
-    {
+    if field.value.as_integer().is_some_and(|number| number.as_str() == "0") {
         let told = format!("`{}` must be at least 1", field.name);
         let problem = field.problem("out-of-range", told).label("no try at all");
         field.problems.report(problem.help("`attempts` counts all tries, the first included"));
@@ -329,12 +333,29 @@ fn check_classes(table: &Table<'_>, policy: &Policy) {
     }
 }
 
-/// Warns where a step's retry never retries anything.
-pub(super) fn warn_of_single_attempt(rules: &[RetryRule], field: &Field<'_>, problems: &Problems) {
-    for rule in rules.iter().filter(|rule| rule.attempts == 1) {
-        let told = field.say(format!("`{}` allows one attempt, so nothing is retried", field.name));
-        let problem = Diagnostic::warning("single-attempt", told, rule.span.clone());
+/// Warns where nothing says how often to try: then nothing is retried.
+fn warn_of_single_attempt(policy: &Policy, owner: &str, problems: &Problems) {
+    if !policy.counted {
+        let told = say(owner, "`retry` without `attempts` retries nothing");
+        let problem = Diagnostic::warning("single-attempt", told, policy.span.clone());
         let help = "set `attempts`: it counts all tries, the first included";
-        problems.report(problem.label("`attempts` is 1").help(help));
+        problems.report(problem.label("one attempt").help(help));
+    }
+}
+
+/// Warns of a step's `retry` that retries nothing.
+pub(super) fn check_attempts(field: &Field<'_>, own: &Retry, default: Option<&Retry>) {
+    match (own, default) {
+        (Retry::One(_), Some(Retry::One(base))) if base.counted => {}
+        (Retry::One(policy), _) => {
+            warn_of_single_attempt(policy, &field.owner, field.problems);
+        }
+        (Retry::Rules(rules), _) => {
+            for rule in rules {
+                warn_of_single_attempt(rule, &field.owner, field.problems);
+            }
+        }
+        // A named policy has been warned of where it stands.
+        (Retry::Named(_), _) => {}
     }
 }

@@ -104,7 +104,7 @@ mod tests {
                     [queues.'a b']\n[api]\nlisten = 'x'\n[queue.x]\n";
         let (_, problems) = parse_settings("engine.toml", text);
         expect![[r#"
-            {"v":1,"code":"out-of-range","severity":"error","message":"queue `payments`: `workers` must be between 1 and 100000","file":"engine.toml","line":2,"column":11,"end_line":2,"end_column":12,"label":"0 is outside","related":[],"help":null}
+            {"v":1,"code":"out-of-range","severity":"error","message":"queue `payments`: `workers` must be at least 1","file":"engine.toml","line":2,"column":11,"end_line":2,"end_column":12,"label":"too small","related":[],"help":null}
             {"v":1,"code":"unknown-key","severity":"error","message":"unknown key `max_depht` in queue `payments`","file":"engine.toml","line":3,"column":1,"end_line":3,"end_column":10,"label":"not a queue key","related":[],"help":"did you mean `max_depth`?"}
             {"v":1,"code":"unknown-value","severity":"error","message":"queue `payments`: unknown when_full `drop`","file":"engine.toml","line":4,"column":13,"end_line":4,"end_column":19,"label":"not a value of `when_full`","related":[],"help":"allowed: `reject` or `wait`"}
             {"v":1,"code":"bad-name","severity":"error","message":"queue: `a b` is not a name","file":"engine.toml","line":5,"column":9,"end_line":5,"end_column":14,"label":"not a name","related":[],"help":"a name has 1 to 128 of the characters A-Z, a-z, 0-9, `_` and `-`"}

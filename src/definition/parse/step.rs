@@ -10,7 +10,7 @@ use super::defaults::Defaults;
 use super::field::{Field, bad_name, id};
 use super::keys;
 use super::problems::alternatives;
-use super::retry::{Policies, read_retry, resolve, warn_of_single_attempt};
+use super::retry::{Policies, check_attempts, read_retry, resolve};
 use super::table::{Keys, Table, not_yet};
 use super::value::to_json;
 use super::verb::{self, Kind, stand_in};
@@ -154,8 +154,8 @@ fn read_failure(table: &Table<'_>, kind: Option<Kind>, around: &Around, step: &m
     if let Some(field) = table.field("retry") {
         let own = read_retry(&field, &around.policies);
         step.retry = resolve(own.as_ref(), defaults.retry.as_ref());
-        if own.is_some() {
-            warn_of_single_attempt(&step.retry, &field, table.problems);
+        if let Some(own) = &own {
+            check_attempts(&field, own, defaults.retry.as_ref());
         }
     } else if attempts {
         step.retry.clone_from(&around.default_retry);
@@ -254,7 +254,7 @@ fn for_each(field: &Field<'_>) -> Spanned<String> {
 fn join(field: &Field<'_>) -> Option<Spanned<JoinDefinition>> {
     let join = match field.value {
         DeValue::String(_) => field.choice(&JOINS)?,
-        DeValue::Integer(_) => JoinDefinition::Count(field.count(1..=u32::MAX)?),
+        DeValue::Integer(_) => JoinDefinition::Count(field.count(1..=PARALLEL_MAX)?),
         DeValue::Float(_)
         | DeValue::Boolean(_)
         | DeValue::Datetime(_)

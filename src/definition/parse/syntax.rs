@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::problems::{PROBLEMS_MAX, Problems};
+use super::problems::Problems;
 use crate::definition::unit::excerpt;
 use crate::definition::{Diagnostic, Span};
 
@@ -82,7 +82,14 @@ impl<'a> Headers<'a> {
 fn report_doubled(headers: &Headers<'_>, places: Vec<Span>, problems: &Problems) {
     let mut doubled_headers = HashSet::new();
     let mut searches = 0;
-    for span in places.into_iter().take(PROBLEMS_MAX + 1) {
+    for span in places {
+        if problems.is_full() {
+            break;
+        }
+        // Keys that the parser made up where there are none.
+        if span.is_empty() {
+            continue;
+        }
         let line = headers.line(span.start).start;
         match headers.before(span.start) {
             Some((start, path)) if start == line => {

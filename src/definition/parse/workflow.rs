@@ -9,7 +9,7 @@ use super::problems::START;
 use super::step::{Around, read_steps};
 use super::table::Table;
 use super::{input, keys, retry};
-use crate::definition::{Definition, Diagnostic, Durability, FailFast, Spanned};
+use crate::definition::{Definition, Diagnostic, Durability, FailFast, Spanned, StepDefinition};
 use crate::id::Name;
 
 const DURABILITIES: [(&str, Durability); 3] = [
@@ -32,12 +32,11 @@ pub(super) fn read(path: &str, root: &Table<'_>) -> Option<Definition> {
     let policies = policies.unwrap_or_default();
     let defaults = root.table("defaults").map(|table| Defaults::read(&table, &policies));
     let around = Around::new(policies, defaults.unwrap_or_default());
-    let steps = match root.field("steps") {
-        Some(field) => Some(read_steps(&steps_table(&field)?, None, &around)),
-        None => None,
-    };
+    let steps = root.field("steps").map(|field| steps(&field, &around));
+    let readable = steps.as_ref().is_none_or(Option::is_some);
+    let steps = steps.flatten();
     let definition = Definition {
-        name: name?,
+        name,
         description: root.field("description").and_then(|f| Some(f.text()?.to_owned())),
         labels: labels(root),
         timeout: root.field("timeout").and_then(|field| field.time_limit()),
@@ -51,32 +50,34 @@ pub(super) fn read(path: &str, root: &Table<'_>) -> Option<Definition> {
         secrets: root.table("secrets").map(|table| input::read_secrets(&table)).unwrap_or_default(),
         steps: steps.unwrap_or_default(),
     };
-    Some(definition)
+    // Where `steps` is no table, everything that names a step would seem wrong.
+    readable.then_some(definition)
 }
 
-fn steps_table<'a>(field: &Field<'a>) -> Option<Table<'a>> {
+fn steps(field: &Field<'_>, around: &Around) -> Option<IndexMap<Name, StepDefinition>> {
     if let DeValue::Array(_) = field.value {
         let fix = "write a table [steps.<id>] for each step".to_owned();
         field.wrong_type("a table of steps by id", Some(fix));
         return None;
     }
-    Table::of(field, "a table of steps by id")
+    Some(read_steps(&Table::of(field, "a table of steps by id")?, None, around))
 }
 
 /// `name`, or the file's without `.toml`. A wrong one is replaced, so that the rest can be checked.
-fn name(path: &str, root: &Table<'_>) -> Option<Spanned<Name>> {
-    let stand_in = Spanned { value: Name::new("unnamed")?, span: START };
+fn name(path: &str, root: &Table<'_>) -> Spanned<Name> {
+    let unnamed = Name::new("unnamed").expect("invariant: it is a name");
+    let stand_in = Spanned { value: unnamed, span: START };
     if root.has("name") {
-        return Some(root.field("name").and_then(|field| field.name()).unwrap_or(stand_in));
+        return root.field("name").and_then(|field| field.name()).unwrap_or(stand_in);
     }
     let file = path.rsplit(['/', '\\']).next().unwrap_or(path);
     let stem = file.strip_suffix(".toml").unwrap_or(file);
     if let Some(value) = Name::new(stem) {
-        return Some(Spanned { value, span: START });
+        return Spanned { value, span: START };
     }
     let problem = bad_name("the file's name stands for the workflow's", stem, &START);
     root.problems.report_missing(problem.label("`name` is missing").help("add name = \"…\""));
-    Some(stand_in)
+    stand_in
 }
 
 fn labels(root: &Table<'_>) -> IndexMap<String, String> {
