@@ -1,7 +1,11 @@
 //! Windlass: an actor-based, in-memory workflow engine with a write-ahead journal.
 
+mod actors;
 pub mod clock;
+pub mod dead_letter;
 pub mod definition;
+pub mod engine;
+pub mod error;
 pub mod expression;
 pub mod id;
 pub mod journal;
@@ -9,3 +13,17 @@ pub mod payload;
 pub mod plan;
 pub mod run;
 pub mod task;
+
+pub use clock::Timestamp;
+pub use dead_letter::{DeadLetter, DeadLetterFilter, DeadLetterGroup, DeadLetterId};
+pub use definition::{Durability, ErrorClass, WhenFull};
+pub use engine::{
+    DeadLetters, Eager, Engine, EngineBuilder, EngineEvent, EventKind, Events, From, Outcome,
+    QueueBuilder, QueueStats, Resume, RunHandle, Start, Stats,
+};
+pub use error::Error;
+pub use id::{Name, RunId};
+pub use journal::RunFilter;
+pub use payload::Payload;
+pub use run::{Failure, RunHistory, RunState, RunSummary, StepState};
+pub use task::{State, StepContext, StepError};

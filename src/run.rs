@@ -15,6 +15,7 @@ mod fan_out;
 mod fault;
 mod history;
 mod join;
+mod letter;
 mod model;
 mod owed;
 mod read;

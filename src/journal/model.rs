@@ -89,7 +89,7 @@ pub struct KeyEntry {
 }
 
 /// What one shard hands over at once: one commit holds all of it or nothing.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Batch {
     /// Which shard actor.
     pub shard: usize,

@@ -312,7 +312,7 @@ impl Run {
 }
 
 /// The attempts of a unit, oldest first.
-fn attempts_of(state: &UnitState, item: Option<u32>) -> Vec<AttemptHistory> {
+pub(super) fn attempts_of(state: &UnitState, item: Option<u32>) -> Vec<AttemptHistory> {
     let past = state.more.as_ref().map_or(&[][..], |more| &more.past);
     let mut attempts: Vec<AttemptHistory> = past.iter().map(|past| ended(past, item)).collect();
     let at_hand = match state.phase {

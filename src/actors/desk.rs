@@ -1,0 +1,172 @@
+//! What one worker has on its hands, outside of the worker: so that it survives the worker, and
+//! that the watchdog sees a first poll that does not return.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use super::inbox::lock;
+use super::queue::Job;
+use crate::clock::Timestamp;
+use crate::id::RunId;
+use crate::run::Unit;
+use crate::task::{CancelSignal, StopReason};
+
+/// One attempt of all there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct AttemptKey {
+    pub(crate) run: RunId,
+    pub(crate) unit: Unit,
+    pub(crate) fencing: u32,
+}
+
+/// The first poll that is under way.
+#[derive(Debug, Clone)]
+pub(crate) struct Polling {
+    pub(crate) key: AttemptKey,
+    pub(crate) since: Timestamp,
+    pub(crate) timeout: Option<std::time::Duration>,
+    pub(crate) cancel: CancelSignal,
+    /// Whether the watchdog has told the shard that the attempt runs.
+    pub(crate) told: bool,
+    /// Whether the watchdog has ended the attempt by its timeout.
+    pub(crate) ended: bool,
+}
+
+/// The desk of one worker.
+pub(crate) struct Desk {
+    pub(crate) index: usize,
+    state: Mutex<State>,
+    running: Mutex<HashMap<AttemptKey, CancelSignal>>,
+}
+
+struct State {
+    jobs: VecDeque<Job>,
+    polling: Option<Polling>,
+    awake: bool,
+    wake: Option<Arc<dyn Fn() + Send + Sync>>,
+}
+
+impl Desk {
+    pub(crate) fn new(index: usize) -> Arc<Self> {
+        let state = State { jobs: VecDeque::new(), polling: None, awake: false, wake: None };
+        Arc::new(Self { index, state: Mutex::new(state), running: Mutex::new(HashMap::new()) })
+    }
+
+    /// Names the worker to wake. What its predecessor was polling when it died is handed back.
+    pub(crate) fn attach(&self, wake: impl Fn() + Send + Sync + 'static) -> Option<Polling> {
+        let wake: Arc<dyn Fn() + Send + Sync> = Arc::new(wake);
+        let mut state = lock(&self.state);
+        state.wake = Some(Arc::clone(&wake));
+        state.awake = !state.jobs.is_empty();
+        let lost = state.polling.take();
+        if state.awake {
+            drop(state);
+            wake();
+        }
+        lost
+    }
+
+    /// Puts jobs on the desk.
+    pub(crate) fn assign(&self, jobs: impl Iterator<Item = Job>) {
+        let mut state = lock(&self.state);
+        state.jobs.extend(jobs);
+        if state.awake || state.jobs.is_empty() {
+            return;
+        }
+        let Some(wake) = state.wake.clone() else { return };
+        state.awake = true;
+        drop(state);
+        wake();
+    }
+
+    /// The next job, marked as being polled since `now`; `None`: the worker may rest.
+    pub(crate) fn begin(&self, now: Timestamp, cancel: &CancelSignal) -> Option<Job> {
+        let mut state = lock(&self.state);
+        let Some(job) = state.jobs.pop_front() else {
+            state.polling = None;
+            state.awake = false;
+            return None;
+        };
+        state.polling = Some(Polling {
+            key: job.key(),
+            since: now,
+            timeout: job.node().timeout,
+            cancel: cancel.clone(),
+            told: false,
+            ended: false,
+        });
+        Some(job)
+    }
+
+    /// The first poll has returned: whether its result still counts.
+    pub(crate) fn polled(&self) -> bool {
+        lock(&self.state).polling.take().is_none_or(|polling| !polling.ended)
+    }
+
+    /// Lets the watchdog look at the first poll that is under way, and mark it.
+    pub(crate) fn watch<T>(&self, look: impl FnOnce(&mut Polling) -> T) -> Option<T> {
+        lock(&self.state).polling.as_mut().map(look)
+    }
+
+    /// Whether the first poll that is under way does not return.
+    pub(crate) fn is_stuck(&self) -> bool {
+        lock(&self.state).polling.as_ref().is_some_and(|polling| polling.told)
+    }
+
+    /// Takes the jobs that have not begun.
+    pub(crate) fn take_jobs(&self) -> VecDeque<Job> {
+        std::mem::take(&mut lock(&self.state).jobs)
+    }
+
+    /// An attempt goes on in a task of its own.
+    pub(crate) fn spawned(&self, key: AttemptKey, cancel: CancelSignal) {
+        lock(&self.running).insert(key, cancel);
+    }
+
+    /// It has ended.
+    pub(crate) fn finished(&self, key: &AttemptKey) {
+        lock(&self.running).remove(key);
+    }
+
+    /// Stops an attempt, if it is here.
+    pub(crate) fn stop(&self, key: &AttemptKey, why: StopReason) -> bool {
+        if let Some(running) = lock(&self.running).get(key) {
+            running.set(why);
+            return true;
+        }
+        let polled =
+            self.watch(|polling| (polling.key == *key).then(|| polling.cancel.set(why)).is_some());
+        polled.unwrap_or(false)
+    }
+
+    /// Stops all that runs in tasks.
+    pub(crate) fn stop_all(&self, why: StopReason) {
+        lock(&self.running).values().for_each(|running| running.set(why));
+    }
+
+    /// How many attempts run in tasks.
+    pub(crate) fn running(&self) -> usize {
+        lock(&self.running).len()
+    }
+
+    /// Whether the attempt is in this worker's hands.
+    pub(crate) fn holds(&self, key: &AttemptKey) -> bool {
+        let state = lock(&self.state);
+        state.polling.as_ref().is_some_and(|p| p.key == *key)
+            || state.jobs.iter().any(|job| job.key() == *key)
+            || lock(&self.running).contains_key(key)
+    }
+
+    /// How many slots are taken: jobs that wait, the one that is polled, those in tasks.
+    pub(crate) fn taken(&self) -> usize {
+        let state = lock(&self.state);
+        state.jobs.len() + usize::from(state.polling.is_some()) + lock(&self.running).len()
+    }
+}
+
+impl fmt::Debug for Desk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Desk({})", self.index)
+    }
+}

@@ -1,0 +1,65 @@
+//! Runs that a start finds in the log: what died with the process is told to them, and what is
+//! owed is done.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use super::{Live, State};
+use crate::actors::shared::Registered;
+use crate::clock::Timestamp;
+use crate::definition::Durability;
+use crate::id::{Lsn, RunId, content_hash};
+use crate::journal::KeyEntry;
+use crate::run::Run;
+
+/// A run as the log has it.
+#[derive(Debug)]
+pub(crate) struct Recovered {
+    pub(crate) id: RunId,
+    pub(crate) run: Run,
+    pub(crate) workflow: Arc<Registered>,
+    /// Its first record that matters.
+    pub(crate) first: Lsn,
+    /// Whether it stays as it is.
+    pub(crate) dormant: bool,
+}
+
+impl State {
+    pub(super) fn adopt(&mut self, runs: Vec<Recovered>, now: Timestamp) {
+        for recovered in runs {
+            let Recovered { id, run, workflow, first, dormant } = recovered;
+            self.durable_to = self.durable_to.max(Lsn(first.0 + 1));
+            self.needed.push(Reverse((first, id)));
+            if let Some((key, until)) = run.accepted().key.clone() {
+                let input = content_hash(run.accepted().input.as_bytes());
+                self.keys.insert(key, KeyEntry { run: id, input, until });
+            }
+            let durability = workflow.plan.durability.unwrap_or(self.shared.durability);
+            let durability =
+                if durability == Durability::Memory { Durability::Strict } else { durability };
+            let live = Live {
+                run,
+                workflow,
+                waiters: Vec::new(),
+                first: Some(first),
+                durability,
+                armed: false,
+                dormant,
+            };
+            self.runs.insert(id, live);
+            if !dormant {
+                self.resume(id, now);
+            }
+        }
+    }
+
+    fn resume(&mut self, id: RunId, now: Timestamp) {
+        let Some(live) = self.runs.get_mut(&id) else { return };
+        let mut step = std::mem::take(&mut self.step);
+        step.clear();
+        live.run.recover(&live.workflow.plan, now, &mut step);
+        self.urgent |= !step.events.is_empty();
+        self.collect(id, &step, now);
+        self.step = step;
+    }
+}

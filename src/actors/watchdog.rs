@@ -1,0 +1,95 @@
+//! Sees a first poll that does not return: a handler that blocks or spins instead of waiting.
+//!
+//! A thread of its own, since such a handler may hold every thread of the runtime. It tells the
+//! shard that the attempt runs, hands back the jobs behind it, and ends the attempt by its timeout
+//! in the worker's place. It cannot stop the handler; the slot is lost until that returns.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use super::desk::{AttemptKey, Desk};
+use super::queue::{Queue, Request};
+use super::shard;
+use super::shared::Shared;
+use super::worker::timed_out;
+use crate::run::Input;
+
+/// How often it looks.
+const TICK: Duration = Duration::from_millis(50);
+
+/// Ends the thread when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Watchdog(
+    #[expect(dead_code, reason = "its drop is what the thread waits for")] Sender<()>,
+);
+
+/// Starts to watch the workers of an engine.
+pub(crate) fn watch(shared: &Arc<Shared>) -> std::io::Result<Watchdog> {
+    let (alive, ended) = channel();
+    let shared = Arc::downgrade(shared);
+    let thread = std::thread::Builder::new().name("windlass-watchdog".to_owned());
+    thread.spawn(move || look_until(&ended, &shared))?;
+    Ok(Watchdog(alive))
+}
+
+/// One worker's first poll, as seen so far.
+#[derive(Debug, Default)]
+struct Seen {
+    key: Option<AttemptKey>,
+    ticks: u32,
+}
+
+fn look_until(ended: &Receiver<()>, shared: &Weak<Shared>) {
+    let mut seen: Vec<Vec<Seen>> = Vec::new();
+    while ended.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+        let Some(shared) = shared.upgrade() else { return };
+        seen.resize_with(shared.queues.len(), Vec::new);
+        for (queue, seen) in shared.queues.iter().zip(&mut seen) {
+            seen.resize_with(queue.desks.len(), Seen::default);
+            for (desk, seen) in queue.desks.iter().zip(seen) {
+                look(&shared, queue, desk, seen);
+            }
+        }
+    }
+}
+
+fn look(shared: &Shared, queue: &Queue, desk: &Desk, seen: &mut Seen) {
+    let Some(key) = desk.watch(|polling| polling.key) else {
+        seen.key = None;
+        return;
+    };
+    if seen.key != Some(key) {
+        *seen = Seen { key: Some(key), ticks: 0 };
+        return;
+    }
+    seen.ticks += 1;
+    let spent = TICK * seen.ticks;
+    let AttemptKey { run, unit, fencing } = key;
+    let news = desk.watch(|polling| {
+        if polling.key != key || polling.ended {
+            return None;
+        }
+        if let Some(timeout) = polling.timeout.filter(|timeout| spent >= *timeout) {
+            polling.ended = true;
+            let (started, ended) = (polling.since, polling.since.after(spent));
+            let outcome = Err(timed_out(Some(timeout)));
+            return Some(Input::Finished { unit, fencing, started, ended, outcome });
+        }
+        let told = std::mem::replace(&mut polling.told, true);
+        (!told).then_some(Input::Started { unit, fencing, at: polling.since })
+    });
+    let Some(Some(input)) = news else { return };
+    if matches!(input, Input::Finished { .. }) {
+        queue.count(false, spent);
+    }
+    shared.shard_of(run).send(shard::Request::Input(run, input));
+    hand_back(queue, desk);
+}
+
+/// Jobs that wait behind a handler that does not return go back to the queue.
+fn hand_back(queue: &Queue, desk: &Desk) {
+    let mut jobs: Vec<Request> = desk.take_jobs().into_iter().map(Request::Ready).collect();
+    queue.send_ready(&mut jobs);
+    queue.inbox.send(Request::Freed);
+}

@@ -1,0 +1,241 @@
+//! A worker: polls each handler once in place, reports what is ready in one batch, and lets what is
+//! pending go on in a task with its deadline.
+//!
+//! Owns nothing: what it has been given lies on its desk. Its death costs the attempt that it was
+//! polling, which the shard hears of and dispatches again.
+
+use std::any::Any;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+
+use super::desk::Desk;
+use super::queue::{self, Job, Queue, StartRecord};
+use super::shard;
+use super::shared::Shared;
+use crate::clock::{Clock, Timestamp};
+use crate::definition::{ErrorClass, format_duration};
+use crate::id::RunId;
+use crate::payload::Payload;
+use crate::plan::{Node, Verb};
+use crate::run::{Failure, Input};
+use crate::task::{Attempt, AttemptFuture, CancelSignal, Executor, StopReason, panic_message};
+
+/// After so many jobs a worker lets others have the thread.
+const JOBS_MAX: usize = 128;
+
+/// What an attempt came to.
+type Outcome = Result<Payload, Failure>;
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Msg {
+    /// Something lies on the desk.
+    Work,
+}
+
+pub(super) struct State {
+    shared: Arc<Shared>,
+    queue: Arc<Queue>,
+    desk: Arc<Desk>,
+    /// What is to be told to each shard.
+    reports: Vec<Vec<shard::Request>>,
+    /// One signal for all handlers that are ready at once.
+    cancel: CancelSignal,
+}
+
+impl State {
+    fn work(&mut self, myself: &ActorRef<Msg>) {
+        let mut now = self.shared.clock.now();
+        let mut rest = JOBS_MAX;
+        while rest > 0 {
+            if !self.cancel.is_fresh() {
+                self.cancel = CancelSignal::new();
+            }
+            let Some(job) = self.desk.begin(now, &self.cancel) else { break };
+            now = self.serve(job, now);
+            rest -= 1;
+        }
+        for (shard, reports) in self.shared.shards.iter().zip(&mut self.reports) {
+            shard.send_all(reports);
+        }
+        self.queue.inbox.send(queue::Request::Freed);
+        if rest == 0 {
+            drop(myself.cast(Msg::Work));
+        }
+    }
+
+    /// Starts one attempt and polls it once; the time after that.
+    fn serve(&mut self, job: Job, started: Timestamp) -> Timestamp {
+        if job.start == StartRecord::Durable {
+            self.desk.polled();
+            let run = job.run;
+            self.report(run, shard::Request::RecordStart(Box::new(job), started));
+            return started;
+        }
+        let mut future = match self.start(&job, started) {
+            Ok(future) => future,
+            Err(failure) => return self.ended(&job, started, Err(failure)),
+        };
+        match poll_once(&mut future) {
+            Poll::Ready(outcome) => self.ended(&job, started, outcome),
+            Poll::Pending => {
+                self.desk.polled();
+                self.spawn(job, started, future);
+                self.shared.clock.now()
+            }
+        }
+    }
+
+    fn start(&self, job: &Job, at: Timestamp) -> Result<AttemptFuture, Failure> {
+        let attempt = Attempt {
+            run: job.run,
+            plan: Arc::clone(&job.workflow.plan),
+            unit: job.unit,
+            attempt: job.attempt,
+            fencing: job.fencing,
+            input: job.source.clone(),
+            folder: self.shared.run_folder(job.run),
+            cancel: self.cancel.clone(),
+            at,
+        };
+        started(&self.shared.executor, attempt)
+    }
+
+    fn ended(&mut self, job: &Job, started: Timestamp, outcome: Outcome) -> Timestamp {
+        let ended = self.shared.clock.now();
+        if self.desk.polled() {
+            self.queue.count(outcome.is_ok(), ended.since(started));
+            let (unit, fencing) = (job.unit, job.fencing);
+            let input = Input::Finished { unit, fencing, started, ended, outcome };
+            self.report(job.run, shard::Request::Input(job.run, input));
+        }
+        ended
+    }
+
+    fn report(&mut self, run: RunId, report: shard::Request) {
+        let shard = self.shared.shard_index(run);
+        self.reports[shard].push(report);
+    }
+
+    /// The attempt goes on in a task of its own.
+    fn spawn(&mut self, job: Job, at: Timestamp, future: AttemptFuture) {
+        let cancel = self.cancel.clone();
+        self.desk.spawned(job.key(), cancel.clone());
+        if job.start == StartRecord::Lazy {
+            let input = Input::Started { unit: job.unit, fencing: job.fencing, at };
+            self.report(job.run, shard::Request::Input(job.run, input));
+        }
+        let (shared, queue, desk) =
+            (Arc::clone(&self.shared), Arc::clone(&self.queue), Arc::clone(&self.desk));
+        tokio::spawn(async move {
+            let outcome = drive(&shared.clock, job.node(), &cancel, at, future).await;
+            let ended = shared.clock.now();
+            desk.finished(&job.key());
+            queue.count(outcome.is_ok(), ended.since(at));
+            let (unit, fencing) = (job.unit, job.fencing);
+            let input = match cancel.reason() {
+                Some(StopReason::Shutdown) => Input::Interrupted { unit, fencing },
+                Some(StopReason::Cancelled | StopReason::TimedOut) | None => {
+                    Input::Finished { unit, fencing, started: at, ended, outcome }
+                }
+            };
+            shared.shard_of(job.run).send(shard::Request::Input(job.run, input));
+            queue.inbox.send(queue::Request::Freed);
+            queue.idle.notify_waiters();
+        });
+    }
+}
+
+/// The future of an attempt; a panic on the way to it is a failure.
+pub(crate) fn started(executor: &Executor, attempt: Attempt) -> Result<AttemptFuture, Failure> {
+    catch_unwind(AssertUnwindSafe(|| executor.start(attempt))).map_err(panicked)
+}
+
+/// Polls a future once, where it is; a panic is an outcome.
+fn poll_once(future: &mut AttemptFuture) -> Poll<Outcome> {
+    let mut context = Context::from_waker(Waker::noop());
+    poll_caught(future, &mut context)
+}
+
+fn poll_caught(future: &mut AttemptFuture, context: &mut Context<'_>) -> Poll<Outcome> {
+    catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)))
+        .unwrap_or_else(|panic| Poll::Ready(Err(panicked(panic))))
+}
+
+fn panicked(panic: Box<dyn Any + Send>) -> Failure {
+    Failure::new(ErrorClass::Panic, panic_message(panic))
+}
+
+/// Waits for the end of an attempt: its own, its timeout, or somebody's wish.
+pub(crate) async fn drive(
+    clock: &Clock,
+    node: &Node,
+    cancel: &CancelSignal,
+    at: Timestamp,
+    mut future: AttemptFuture,
+) -> Outcome {
+    let timeout = node.timeout;
+    let deadline = clock.instant(at.after(timeout.unwrap_or_default()));
+    let cut = tokio::select! {
+        biased;
+        outcome = poll_fn(|context| poll_caught(&mut future, context)) => return outcome,
+        _reason = cancel.wait() => {
+            Failure::new(ErrorClass::Named("cancelled".into()), "the attempt was stopped")
+        }
+        () = tokio::time::sleep_until(deadline), if timeout.is_some() => timed_out(timeout),
+    };
+    if matches!(node.verb, Verb::Run(_)) {
+        // A command is told to end and then made to; the slot is taken until it is gone.
+        cancel.set(StopReason::TimedOut);
+        drop(poll_fn(|context| poll_caught(&mut future, context)).await);
+    }
+    Err(cut)
+}
+
+/// The failure of an attempt that ran out of time.
+pub(super) fn timed_out(timeout: Option<Duration>) -> Failure {
+    let limit = timeout.map(format_duration).unwrap_or_default();
+    Failure::new(ErrorClass::Timeout, format!("ran longer than its timeout of {limit}"))
+}
+
+pub(super) struct WorkerActor;
+
+impl Actor for WorkerActor {
+    type Msg = Msg;
+    type State = State;
+    type Arguments = (Arc<Shared>, Arc<Queue>, usize);
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Msg>,
+        (shared, queue, index): Self::Arguments,
+    ) -> Result<State, ActorProcessingErr> {
+        let desk = Arc::clone(&queue.desks[index]);
+        let lost = desk.attach(move || drop(myself.cast(Msg::Work)));
+        if let Some(polling) = lost {
+            // Its predecessor died in this one.
+            let (unit, fencing) = (polling.key.unit, polling.key.fencing);
+            let input = Input::Interrupted { unit, fencing };
+            shared.shard_of(polling.key.run).send(shard::Request::Input(polling.key.run, input));
+        }
+        queue.inbox.send(queue::Request::Freed);
+        let reports = shared.shards.iter().map(|_| Vec::new()).collect();
+        Ok(State { shared, queue, desk, reports, cancel: CancelSignal::new() })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Msg>,
+        message: Msg,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            Msg::Work => state.work(&myself),
+        }
+        Ok(())
+    }
+}

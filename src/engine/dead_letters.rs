@@ -1,0 +1,101 @@
+//! The dead letters from the outside.
+
+use serde::Serialize;
+
+use super::Engine;
+use crate::actors::shard::Request;
+use crate::dead_letter::{DeadLetter, DeadLetterFilter, DeadLetterGroup, DeadLetterId, group};
+use crate::error::Error;
+use crate::payload::Payload;
+
+/// The dead letters of an engine: [`Engine::dead_letters`].
+#[derive(Debug)]
+pub struct DeadLetters<'a> {
+    engine: &'a Engine,
+}
+
+impl<'a> DeadLetters<'a> {
+    pub(super) fn new(engine: &'a Engine) -> Self {
+        Self { engine }
+    }
+
+    /// The letters that fit, oldest first.
+    ///
+    /// # Errors
+    /// Where the engine has stopped.
+    pub async fn list(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, Error> {
+        let mut letters = Vec::new();
+        for letter_box in &self.engine.shared().letters {
+            letters.extend(letter_box.list(filter.clone()).await);
+        }
+        letters.sort_by_key(|letter| (letter.at, letter.id));
+        Ok(letters)
+    }
+
+    /// The letters that fit, by cause; the most frequent cause first.
+    ///
+    /// # Errors
+    /// Where the engine has stopped.
+    pub async fn groups(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetterGroup>, Error> {
+        Ok(group(self.list(filter).await?))
+    }
+
+    /// One letter.
+    ///
+    /// # Errors
+    /// Where there is no such letter.
+    pub async fn show(&self, id: DeadLetterId) -> Result<DeadLetter, Error> {
+        for letter_box in &self.engine.shared().letters {
+            if let Some(letter) = letter_box.show(id).await {
+                return Ok(*letter);
+            }
+        }
+        Err(Error::UnknownDeadLetter(id.to_string()))
+    }
+
+    /// Runs it again, as it was; its run goes on from there.
+    ///
+    /// # Errors
+    /// Where there is no such letter.
+    pub async fn replay(&self, id: DeadLetterId) -> Result<DeadLetter, Error> {
+        self.replay_as(id, None).await
+    }
+
+    /// Runs it again with another input of its verb.
+    ///
+    /// # Errors
+    /// Where there is no such letter, or the input cannot be written as JSON.
+    pub async fn replay_with(
+        &self,
+        id: DeadLetterId,
+        input: impl Serialize,
+    ) -> Result<DeadLetter, Error> {
+        let input = Payload::of(&input)
+            .map_err(|error| Error::Json { what: "the input", why: error.to_string() })?;
+        self.replay_as(id, Some(input)).await
+    }
+
+    async fn replay_as(
+        &self,
+        id: DeadLetterId,
+        input: Option<Payload>,
+    ) -> Result<DeadLetter, Error> {
+        let letter = self.show(id).await?;
+        let (run, unit) = (letter.run, letter.unit);
+        let request = |answer| Request::Replay(run, unit, input, answer);
+        self.engine.ask(run, request).await?.map_err(Error::Refused)?;
+        Ok(letter)
+    }
+
+    /// Deletes it; its run stays as it is. The reason is written down.
+    ///
+    /// # Errors
+    /// Where there is no such letter.
+    pub async fn drop(&self, id: DeadLetterId, reason: &str) -> Result<DeadLetter, Error> {
+        let letter = self.show(id).await?;
+        let (run, unit) = (letter.run, letter.unit);
+        let request = |answer| Request::DropLetter(run, unit, reason.into(), answer);
+        self.engine.ask(run, request).await?.map_err(Error::Refused)?;
+        Ok(letter)
+    }
+}

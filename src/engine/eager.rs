@@ -1,0 +1,147 @@
+//! Eager mode: a workflow in the caller's task, one step after the other.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::{EngineBuilder, Outcome};
+use crate::actors::worker::{drive, started};
+use crate::clock::{Clock, Timestamp};
+use crate::error::Error;
+use crate::expression::RunNames;
+use crate::id::{Name, RunId, ShardId};
+use crate::payload::Payload;
+use crate::plan::Plan;
+use crate::run::{Accepted, Effect, Input, Run, RunState, Step, Timer, Unit};
+use crate::task::{Attempt, CancelSignal, Executor};
+
+/// Runs workflows without an engine. Made by [`EngineBuilder::eager`].
+#[derive(Debug)]
+pub struct Eager {
+    clock: Clock,
+    executor: Executor,
+    plans: HashMap<Name, Arc<Plan>>,
+}
+
+/// One run under way.
+struct Course<'a> {
+    eager: &'a Eager,
+    id: RunId,
+    plan: Arc<Plan>,
+    run: Run,
+    ready: VecDeque<(Unit, u32, u32)>,
+    timers: BTreeMap<(Timestamp, usize), Timer>,
+}
+
+impl Eager {
+    pub(super) fn new(builder: EngineBuilder) -> Self {
+        let plans = builder.plans.into_iter().map(|plan| (plan.name.clone(), Arc::new(plan)));
+        Self {
+            clock: Clock::system(),
+            executor: Executor::new(builder.registry),
+            plans: plans.collect(),
+        }
+    }
+
+    /// Runs a workflow to its end.
+    ///
+    /// # Errors
+    /// Where there is no such workflow, or the input does not fit. A run that fails is an outcome.
+    pub async fn run(&self, workflow: &str, input: impl Serialize) -> Result<Outcome, Error> {
+        let input = Payload::of(&input)
+            .map_err(|error| Error::Json { what: "the input", why: error.to_string() })?;
+        let plan = Name::new(workflow).and_then(|name| self.plans.get(&name));
+        let plan =
+            plan.ok_or_else(|| Error::UnknownWorkflow { name: workflow.to_owned(), near: None })?;
+        let now = self.clock.now();
+        let id = RunId::new(now, ShardId::of(0));
+        let names =
+            RunNames { id: Some(id), attempt: 1, scheduled_at: now, started_by: "eager".into() };
+        let input = plan
+            .input
+            .check(&input, &names)
+            .map_err(|problems| Error::Input { workflow: workflow.to_owned(), problems })?;
+        let accepted = Accepted {
+            workflow: plan.name.clone(),
+            definition: plan.hash,
+            input,
+            at: now,
+            begin: now,
+            scheduled_at: now,
+            started_by: names.started_by,
+            key: None,
+            priority: None,
+            tags: Vec::new(),
+        };
+        let (run, step) = Run::accept(plan, id, accepted);
+        let (ready, timers) = (VecDeque::new(), BTreeMap::new());
+        let plan = Arc::clone(plan);
+        Ok(Course { eager: self, id, plan, run, ready, timers }.finish(step).await)
+    }
+}
+
+impl Course<'_> {
+    async fn finish(mut self, mut step: Step) -> Outcome {
+        loop {
+            step.effects.drain(..).for_each(|effect| self.note(effect));
+            if self.run.state().is_end() || self.run.state() == RunState::Parked {
+                break;
+            }
+            let Some(input) = self.next().await else { break };
+            step.clear();
+            self.run.advance(&self.plan, &input, self.eager.clock.now(), &mut step);
+        }
+        Outcome {
+            state: self.run.state(),
+            output: self.run.output().cloned().unwrap_or_default(),
+            failure: self.run.failure().cloned(),
+        }
+    }
+
+    fn note(&mut self, effect: Effect) {
+        match effect {
+            Effect::Dispatch { unit, attempt, fencing, .. } => {
+                self.ready.push_back((unit, attempt, fencing));
+            }
+            Effect::Arm { timer, due } => {
+                self.timers.insert((due, self.timers.len()), timer);
+            }
+            Effect::Abort { unit, fencing } => {
+                self.ready.retain(|(other, _, f)| (*other, *f) != (unit, fencing));
+            }
+            Effect::Bury { .. } | Effect::Exhume { .. } | Effect::End => {}
+        }
+    }
+
+    /// The next thing that happens: a ready attempt, or else the next timer.
+    async fn next(&mut self) -> Option<Input> {
+        if let Some((unit, attempt, fencing)) = self.ready.pop_front() {
+            return Some(self.attempt(unit, attempt, fencing).await);
+        }
+        let ((due, _), timer) = self.timers.pop_first()?;
+        tokio::time::sleep_until(self.eager.clock.instant(due)).await;
+        Some(Input::Due(timer))
+    }
+
+    async fn attempt(&self, unit: Unit, attempt: u32, fencing: u32) -> Input {
+        let Eager { clock, executor, .. } = self.eager;
+        let (at, cancel) = (clock.now(), CancelSignal::new());
+        let attempt = Attempt {
+            run: self.id,
+            plan: Arc::clone(&self.plan),
+            unit,
+            attempt,
+            fencing,
+            input: self.run.attempt_input(&self.plan, unit),
+            folder: None,
+            cancel: cancel.clone(),
+            at,
+        };
+        let outcome = match started(executor, attempt) {
+            Ok(future) => drive(clock, self.plan.node(unit.node), &cancel, at, future).await,
+            Err(failure) => Err(failure),
+        };
+        Input::Finished { unit, fencing, started: at, ended: clock.now(), outcome }
+    }
+}

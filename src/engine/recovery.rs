@@ -1,0 +1,125 @@
+//! What a journal holds when an engine starts: runs, versions, keys, and what is damaged.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::id::{DefinitionHash, Lsn, RunId};
+use crate::journal::{Damage, Journal, JournalError, KeyEntry, Place, Record, RecordKind, codec};
+use crate::plan::{KnownTasks, Plan, load};
+use crate::run::{Effect, Event, Run};
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(super) struct Recovery {
+    pub(super) runs: HashMap<RunId, Found>,
+    pub(super) plans: HashMap<DefinitionHash, Arc<Plan>>,
+    pub(super) keys: Vec<(Box<str>, KeyEntry)>,
+    pub(super) damage: Vec<Damage>,
+    /// Runs that are not touched: something of them cannot be read.
+    set_aside: HashSet<RunId>,
+    effects: Vec<Effect>,
+}
+
+/// A run as its records make it.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) run: Run,
+    pub(super) definition: DefinitionHash,
+    /// The first record that still matters.
+    pub(super) first: Lsn,
+    plan: Arc<Plan>,
+}
+
+/// Reads a journal.
+pub(super) fn recover(journal: &dyn Journal) -> Result<Recovery, JournalError> {
+    let mut recovery = Recovery { keys: journal.keys()?, ..Recovery::default() };
+    for (hash, source) in journal.definitions()? {
+        recovery.define(hash, &source);
+    }
+    let damage = journal.replay(&mut |lsn, record| recovery.visit(lsn, &record))?;
+    for damage in damage {
+        recovery.set_aside(damage);
+    }
+    Ok(recovery)
+}
+
+impl Recovery {
+    fn define(&mut self, hash: DefinitionHash, source: &[u8]) {
+        let plan = codec::decode_source(source).map_err(|error| error.to_string());
+        let plan = plan.and_then(|source| {
+            // Its tasks may be gone from the program; an attempt will say so.
+            load(&source.path, &source.text, source.folder.as_deref(), &KnownTasks::Any)
+                .map_err(|problems| problems.first().map(|p| p.message.clone()).unwrap_or_default())
+        });
+        match plan {
+            Ok(loaded) => drop(self.plans.insert(hash, Arc::new(loaded.plan))),
+            Err(what) => self.damage.push(Damage {
+                place: Place::Definition,
+                lsn: Lsn(0),
+                run: None,
+                what: format!("the definition {hash} cannot be read: {what}"),
+            }),
+        }
+    }
+
+    fn visit(&mut self, lsn: Lsn, record: &Record) {
+        if self.set_aside.contains(&record.run) {
+            return;
+        }
+        let done = match record.kind {
+            RecordKind::Events => self.events(lsn, record),
+            RecordKind::Snapshot => self.snapshot(lsn, record),
+            RecordKind::Archived => {
+                self.runs.remove(&record.run);
+                Ok(())
+            }
+        };
+        if let Err(what) = done {
+            self.set_aside(Damage { place: Place::Log, lsn, run: Some(record.run), what });
+        }
+    }
+
+    fn events(&mut self, lsn: Lsn, record: &Record) -> Result<(), String> {
+        let events = codec::decode_events(&record.body).map_err(|error| error.to_string())?;
+        if let Some(found) = self.runs.get_mut(&record.run) {
+            for event in &events {
+                found.run.apply(&found.plan, event, &mut self.effects);
+            }
+            self.effects.clear();
+            return Ok(());
+        }
+        let Some(Event::Accepted(accepted)) = events.first() else {
+            return Err("its first record is missing".to_owned());
+        };
+        let definition = accepted.definition;
+        let plan = self.plan(definition)?;
+        let run = Run::rebuild(&plan, record.run, &events).ok_or("its records do not fit")?;
+        self.runs.insert(record.run, Found { run, definition, first: lsn, plan });
+        Ok(())
+    }
+
+    fn snapshot(&mut self, lsn: Lsn, record: &Record) -> Result<(), String> {
+        let run: Run = codec::decode_run(&record.body).map_err(|error| error.to_string())?;
+        let definition = run.accepted().definition;
+        let plan = self.plan(definition)?;
+        self.runs.insert(record.run, Found { run, definition, first: lsn, plan });
+        Ok(())
+    }
+
+    fn plan(&self, hash: DefinitionHash) -> Result<Arc<Plan>, String> {
+        self.plans.get(&hash).cloned().ok_or_else(|| format!("its definition {hash} is missing"))
+    }
+
+    /// A damaged run is left alone; where it is not certain whose a record was, all that were under
+    /// way then are.
+    fn set_aside(&mut self, damage: Damage) {
+        if damage.place == Place::Log {
+            match damage.run {
+                Some(run) => drop(self.runs.remove(&run)),
+                None => self.runs.retain(|_, found| found.first > damage.lsn),
+            }
+            self.set_aside.extend(damage.run);
+        }
+        self.damage.push(damage);
+    }
+}
