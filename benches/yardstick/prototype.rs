@@ -281,3 +281,20 @@ pub(crate) fn commit(database: &Database, next: &mut u64, records: &[u8]) {
     }
     transaction.commit().unwrap();
 }
+
+/// The median time of so many commits after one another, each of 200 bytes, each alone.
+pub(crate) fn lone_commits(folder: &Path, commits: u32, rounds: u32) -> Duration {
+    let database = Database::create(folder.join("lone.redb")).unwrap();
+    let records = [0; 200];
+    let mut next = 0;
+    let mut times = Vec::new();
+    for _ in 0..rounds.max(1) {
+        let begin = Instant::now();
+        for _ in 0..commits {
+            commit(&database, &mut next, &records);
+        }
+        times.push(begin.elapsed());
+    }
+    times.sort();
+    times[times.len() / 2]
+}
