@@ -1,3 +1,24 @@
-//! The `windlass` command.
+//! The `windlass` command: run, check and look at workflows from the terminal.
 
-fn main() {}
+mod args;
+mod exit;
+mod filter;
+mod follow;
+mod graph;
+mod inputs;
+mod output;
+mod plain;
+mod signals;
+mod source;
+mod style;
+mod verb;
+mod when;
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    args::main().into()
+}

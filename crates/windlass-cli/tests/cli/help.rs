@@ -1,0 +1,142 @@
+//! Help texts, completions, and what a wrong command line gives.
+
+use expect_test::{Expect, expect};
+
+use crate::support::Place;
+
+fn check(arguments: &str, expected: Expect) {
+    expected.assert_eq(&Place::new().call(arguments).shown());
+}
+
+#[test]
+fn help_lists_the_verbs() {
+    check(
+        "--help",
+        expect![[r#"
+            exit 0
+            ── stdout
+            Runs workflows: DAGs in TOML, with retries, dead letters and a journal that survives crashes
+
+            Usage: windlass [OPTIONS] <COMMAND>
+
+            Commands:
+              run          Run a workflow and follow it to its end
+              check        Check workflow files: every problem, with its place and its fix
+              explain      Explain the code of a diagnostic
+              graph        Draw a workflow's graph
+              new          Write a workflow file to start from
+              db           Look after the data folder: sizes, check, backup
+              completions  Print a completion script for a shell
+
+            Options:
+              -q, --quiet       Say less: only what went wrong
+              -v, --verbose...  Say more (-vv: the engine's own log; RUST_LOG chooses what)
+              -h, --help        Print help
+              -V, --version     Print version
+
+            Exit codes: 0 done, 1 the run failed, 2 usage, 3 invalid workflow, 4 no such thing,
+                        5 server not reachable, 6 timed out, 130 interrupted
+        "#]],
+    );
+}
+
+#[test]
+fn help_of_run() {
+    check(
+        "run --help",
+        expect![[r#"
+        exit 0
+        ── stdout
+        Run a workflow and follow it to its end
+
+        Usage: windlass run [OPTIONS]
+
+        Options:
+          -q, --quiet       Say less: only what went wrong
+          -v, --verbose...  Say more (-vv: the engine's own log; RUST_LOG chooses what)
+          -h, --help        Print help
+    "#]],
+    );
+}
+
+#[test]
+fn help_of_check() {
+    check(
+        "check --help",
+        expect![[r#"
+        exit 0
+        ── stdout
+        Check workflow files: every problem, with its place and its fix
+
+        Usage: windlass check [OPTIONS] [PATHS]...
+
+        Arguments:
+          [PATHS]...
+                  Files, or folders (all *.toml below them); default: `workflows`, or else the current folder
+
+        Options:
+              --format <FORMAT>
+                  How problems are written
+
+                  Possible values:
+                  - human:  For people, as cargo draws them
+                  - json:   One JSON object per problem and line
+                  - github: Annotations of GitHub Actions
+
+                  [default: human]
+
+              --tasks <NAMES>
+                  The tasks that the program registers, separated by commas; any other is an error
+
+          -q, --quiet
+                  Say less: only what went wrong
+
+          -v, --verbose...
+                  Say more (-vv: the engine's own log; RUST_LOG chooses what)
+
+          -h, --help
+                  Print help (see a summary with '-h')
+    "#]],
+    );
+}
+
+#[test]
+fn a_wrong_verb_is_a_usage_error() {
+    check(
+        "rnu x.toml",
+        expect![[r#"
+        exit 2
+        ── stderr
+        error: unrecognized subcommand 'rnu'
+
+        Usage: windlass [OPTIONS] <COMMAND>
+
+        For more information, try '--help'.
+    "#]],
+    );
+}
+
+#[test]
+fn a_missing_argument_is_a_usage_error() {
+    check(
+        "graph",
+        expect![[r#"
+        exit 2
+        ── stderr
+        error: the following required arguments were not provided:
+          <FILE|NAME>
+
+        Usage: windlass graph <FILE|NAME>
+
+        For more information, try '--help'.
+    "#]],
+    );
+}
+
+#[test]
+fn completions_for_each_shell() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let answer = Place::new().call(&format!("completions {shell}")).code(0);
+        assert!(answer.out.contains("windlass"), "{shell}");
+    }
+}

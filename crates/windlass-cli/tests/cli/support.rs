@@ -1,0 +1,117 @@
+//! A folder to work in, the binary to call, and answers that are the same every time.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// A folder of its own with the binary to call in it.
+#[derive(Debug)]
+pub(crate) struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    /// An empty folder.
+    pub(crate) fn new() -> Self {
+        Self { folder: TempDir::new().unwrap() }
+    }
+
+    /// Its path.
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a file.
+    pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// Reads a file.
+    pub(crate) fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path().join(name)).unwrap()
+    }
+
+    /// The binary with arguments, in the folder, in an environment that is the same everywhere.
+    pub(crate) fn command(&self, arguments: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_windlass"));
+        command.args(arguments.split_whitespace()).current_dir(self.path()).stdin(Stdio::null());
+        for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "CI", "WINDLASS_DATA", "RUST_LOG"] {
+            command.env_remove(name);
+        }
+        command.env("TZ", "UTC");
+        command
+    }
+
+    /// Calls the binary.
+    pub(crate) fn call(&self, arguments: &str) -> Answer {
+        Answer::of(&self.command(arguments).output().unwrap())
+    }
+}
+
+/// What a call gave.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// The exit code.
+    pub(crate) code: i32,
+    /// Standard output.
+    pub(crate) out: String,
+    /// Standard error.
+    pub(crate) err: String,
+}
+
+impl Answer {
+    pub(crate) fn of(output: &Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// All of it, with times and ids made the same.
+    pub(crate) fn shown(&self) -> String {
+        let mut shown = format!("exit {}\n", self.code);
+        for (name, text) in [("stdout", &self.out), ("stderr", &self.err)] {
+            if !text.is_empty() {
+                write!(shown, "── {name}\n{}", redact(text)).unwrap();
+            }
+        }
+        shown
+    }
+
+    /// Panics with everything unless the code is this.
+    #[track_caller]
+    pub(crate) fn code(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{}\n{}", self.out, self.err);
+        self
+    }
+}
+
+/// Times become zeros, run ids become `ID`, trailing blanks go.
+pub(crate) fn redact(text: &str) -> String {
+    let mut out = String::new();
+    for line in text.lines() {
+        let words = line.split(' ').map(redact_word).collect::<Vec<_>>().join(" ");
+        writeln!(out, "{}", words.trim_end()).unwrap();
+    }
+    out
+}
+
+fn redact_word(word: &str) -> String {
+    let core = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    let hyphens = core.bytes().filter(|b| *b == b'-').count();
+    let hex = |s: &str| s.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    if (core.len() == 36 && hyphens == 4 || core.len() == 13 && hyphens == 1) && hex(core) {
+        return word.replace(core, "ID");
+    }
+    let seconds = core.strip_suffix('s').unwrap_or("");
+    if seconds.contains('.') && seconds.parse::<f64>().is_ok() {
+        return word.replace(core, "0.000s");
+    }
+    word.to_owned()
+}
