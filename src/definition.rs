@@ -3,6 +3,7 @@
 //! The home of `toml`. Knows no graph and no meaning.
 
 mod diagnostic;
+mod explain;
 mod model;
 mod parse;
 mod render;
@@ -10,6 +11,7 @@ mod settings;
 mod unit;
 
 pub use diagnostic::{Diagnostic, Severity, Span};
+pub use explain::{codes, explain};
 pub use model::*;
 pub(crate) use parse::nearest;
 pub use parse::{FILE_BYTES_MAX, Parsed, parse, parse_settings};

@@ -99,7 +99,7 @@ pub struct InputField {
     /// `max_items`
     pub max_items: Option<u32>,
     /// `items`: what each element of an array is.
-    pub items: Option<Box<InputField>>,
+    pub items: Option<Box<Self>>,
     /// The key's place.
     pub span: Span,
 }

@@ -186,7 +186,7 @@ fn plan(node: Node, secrets: Box<[(String, SecretSource)]>, folder: &Path) -> Pl
         nodes: Box::new([node]),
         top: 1,
         file_order: Box::new([NodeId(0)]),
-        input: InputSchema,
+        input: InputSchema::default(),
         output: None,
         output_reads: Box::default(),
         secrets,

@@ -108,7 +108,7 @@ fn read_table(table: &Table<'_>, field: &Field<'_>) -> InputField {
     check_fit(table, kind);
     let items = table.field("items");
     let format = table.field("format").and_then(|f| Some(f.at(f.choice(&FORMATS)?.to_owned())));
-    let input = InputField {
+    let mut input = InputField {
         kind,
         default: table.field("default").and_then(|field| Some(field.at(to_json(&field)?))),
         optional: table.field("optional").and_then(|field| field.boolean()).unwrap_or(false),
@@ -124,7 +124,9 @@ fn read_table(table: &Table<'_>, field: &Field<'_>) -> InputField {
         span: field.key_span.clone(),
     };
     check_bounds(table, &input);
-    check_default(table, &input);
+    if !default_fits(table, &input) {
+        input.default = None;
+    }
     input
 }
 
@@ -145,7 +147,7 @@ fn check_fit(table: &Table<'_>, kind: InputKind) {
             continue;
         }
         let told = field.say(format!("`{key}` is for {of} only"));
-        let problem = Diagnostic::error("does-not-fit", told, field.key_span.clone());
+        let problem = Diagnostic::error("does-not-fit", told, field.key_span);
         table.problems.report(problem.label("means nothing here").help("take it out"));
     }
 }
@@ -174,8 +176,8 @@ fn check_bounds(table: &Table<'_>, input: &InputField) {
             return;
         };
         let told = high_field.say(format!("`{high}` is less than `{low}`: no value fits"));
-        let problem = Diagnostic::error("contradiction", told, high_field.span.clone());
-        let problem = problem.label("less").related(low_field.span.clone(), "more");
+        let problem = Diagnostic::error("contradiction", told, high_field.span);
+        let problem = problem.label("less").related(low_field.span, "more");
         table.problems.report(problem);
     };
     if let (Some(min), Some(max)) = (input.min, input.max)
@@ -190,21 +192,27 @@ fn check_bounds(table: &Table<'_>, input: &InputField) {
     }
 }
 
-/// Reports a constant default of another type, or one that is not in `enum`.
-fn check_default(table: &Table<'_>, input: &InputField) {
-    let (Some(default), Some(field)) = (&input.default, table.field("default")) else { return };
+/// Whether a constant default is of the type and in `enum`; reports where not.
+fn default_fits(table: &Table<'_>, input: &InputField) -> bool {
+    let (Some(default), Some(field)) = (&input.default, table.field("default")) else {
+        return true;
+    };
     if default.value.to_string().contains("${{") {
-        return;
+        return true;
     }
     if !fits(&default.value, input.kind) {
         let (expected, _) = KINDS.iter().find(|(_, k)| *k == input.kind).unwrap_or(&KINDS[8]);
         field.wrong_type(&format!("of the type `{expected}`"), None);
-    } else if !input.allowed.is_empty() && !input.allowed.contains(&default.value) {
+        return false;
+    }
+    let allowed = input.allowed.is_empty() || input.allowed.contains(&default.value);
+    if !allowed {
         let problem = field.problem("contradiction", "`default` is not one of `enum`");
         let list = table.field("enum").map_or(0..0, |field| field.span);
         let problem = problem.label("not allowed").related(list, "what is allowed");
         table.problems.report(problem);
     }
+    allowed
 }
 
 fn fits(value: &Value, kind: InputKind) -> bool {
@@ -249,7 +257,7 @@ fn read_secret(name: &str, field: &Field<'_>) -> Option<SecretSource> {
         (None, Some(file)) => Some(SecretSource::File(file.full_text()?.to_owned())),
         (Some(env), Some(file)) => {
             let told = file.say("`env` and `file` exclude each other");
-            let problem = Diagnostic::error("contradiction", told, file.key_span.clone());
+            let problem = Diagnostic::error("contradiction", told, file.key_span);
             let problem = problem.label("this or").related(env.key_span, "that");
             field.problems.report(problem);
             None

@@ -104,13 +104,13 @@ pub(super) fn read_policies(table: &Table<'_>) -> Policies {
 /// Reads `retry`.
 pub(super) fn read_retry(field: &Field<'_>, policies: &Policies) -> Option<Retry> {
     match field.value {
-        DeValue::String(name) => match policies.get(name.as_ref()) {
-            Some(policy) => Some(Retry::Named(policy.clone())),
-            None => {
+        DeValue::String(name) => {
+            let policy = policies.get(name.as_ref());
+            if policy.is_none() {
                 field.problems.report(unknown_policy(field, name, policies));
-                None
             }
-        },
+            policy.cloned().map(Retry::Named)
+        }
         DeValue::Table(_) => {
             let table = Table::of(field, "a table of retry keys")?;
             Some(Retry::One(read_policy(&table, field.key_span.clone())))

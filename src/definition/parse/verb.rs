@@ -183,13 +183,13 @@ pub(super) fn check_fit(table: &Table<'_>, kind: Option<Kind>) {
         && let Some(field) = table.field("output").filter(|field| field.value.is_table())
     {
         let told = field.say("`output.file` is for commands only");
-        let problem = Diagnostic::error("does-not-fit", told, field.key_span.clone());
+        let problem = Diagnostic::error("does-not-fit", told, field.key_span);
         table.problems.report(problem.label("not for `http`").help("write http.save = \"…\""));
     }
     for key in FAN_OUT_KEYS {
         if let Some(field) = table.field(key).filter(|_| !table.has("for_each")) {
             let told = field.say(format!("`{key}` needs `for_each`"));
-            let problem = Diagnostic::error("does-not-fit", told, field.key_span.clone());
+            let problem = Diagnostic::error("does-not-fit", told, field.key_span);
             let problem = problem.label("bounds the items of a fan-out");
             table.problems.report(problem.help("add `for_each`, or take it out"));
         }

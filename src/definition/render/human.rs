@@ -76,7 +76,7 @@ fn element<'a>(
     let range = lines.range(first, last);
     let longest = (first..=last).map(|line| lines.range(line, line).len()).max().unwrap_or(0);
     if longest > LINE_BYTES_MAX {
-        let mark = marks.iter().find(|mark| mark.primary).or(marks.first());
+        let mark = marks.iter().find(|mark| mark.primary).or_else(|| marks.first());
         let place = lines.place(mark.map_or(0, |mark| mark.span.start));
         return group.element(Origin::path(path).line(place.line).char_column(place.column));
     }
