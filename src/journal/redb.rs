@@ -6,6 +6,10 @@
 
 mod archive;
 mod commit;
+#[cfg(test)]
+pub(crate) mod crash;
+#[cfg(test)]
+mod crash_tests;
 mod cut;
 mod folder;
 mod log;
@@ -19,7 +23,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -98,10 +102,7 @@ impl RedbJournal {
         if let Some(waiting) = self.shared.outbox.find(run) {
             return Ok(waiting.summary.is_some().then_some(waiting));
         }
-        if !self.shared.archive.exists() {
-            return Ok(None);
-        }
-        match self.shared.archive.read(|txn| archive::find(txn, run))? {
+        match self.shared.read_archive(|txn| archive::find(txn, run))?.flatten() {
             Some(found) => found.map(Some).map_err(|what| damaged_entry(run, what)),
             None => Ok(None),
         }
@@ -109,24 +110,19 @@ impl RedbJournal {
 
     fn archived_count(&self) -> Result<u64, JournalError> {
         let waiting = self.shared.outbox.latest();
-        let stored = |run| {
-            if !self.shared.archive.exists() {
-                return Ok(false);
+        let count = self.shared.read_archive(|txn| {
+            let mut count = archive::count(txn)?;
+            for entry in &waiting {
+                match (entry.summary.is_some(), archive::contains(txn, entry.run)?) {
+                    (true, false) => count += 1,
+                    (false, true) => count -= 1,
+                    (true, true) | (false, false) => {}
+                }
             }
-            self.shared.archive.read(|txn| archive::contains(txn, run))
-        };
-        let mut count = 0;
-        if self.shared.archive.exists() {
-            count = self.shared.archive.read(archive::count)?;
-        }
-        for entry in waiting {
-            match (entry.summary.is_some(), stored(entry.run)?) {
-                (true, false) => count += 1,
-                (false, true) => count -= 1,
-                (true, true) | (false, false) => {}
-            }
-        }
-        Ok(count)
+            Ok(count)
+        })?;
+        let new = || waiting.iter().filter(|entry| entry.summary.is_some()).count();
+        Ok(count.unwrap_or_else(|| u64::try_from(new()).unwrap_or(u64::MAX)))
     }
 }
 
@@ -154,41 +150,31 @@ fn open_files(
     if made && !journal.exists() {
         return Err(journal.damaged("it is missing"));
     }
-    journal.open()?;
-    if !made {
-        make(disk.as_ref(), &journal)?;
+    if !made && !journal.exists() {
+        journal.create(tables::make_journal)?;
     }
+    journal.open()?;
     let position = journal.read(Position::read)?;
+    if !made {
+        if position.tail.lsn > 0 || position.outbox > 0 || position.audit > 0 {
+            return Err(journal.damaged("the file FORMAT beside it is missing"));
+        }
+        disk.set_made()?;
+    }
     if position.moved > 0 && !archive.exists() {
         return Err(archive.damaged("it is missing"));
     }
     if archive.exists() {
         outbox::open_archive(&archive, position.moved)?;
     }
-    let outbox = Outbox::new(position.moved);
+    let outbox = Outbox::new(position.moved, archive.exists());
     let rows = journal.read(outbox_rows)?;
     for (number, row) in rows {
         // A damaged entry is told by `replay`.
         outbox.add(number, row).unwrap_or_default();
     }
-    let (seen, replayed) = (Mutex::default(), AtomicU64::new(0));
-    Ok((Arc::new(Shared { journal, archive, outbox, seen, replayed }), position))
-}
-
-/// Makes the tables of a new journal file; a crash may have left it half made.
-fn make(disk: &dyn Disk, journal: &Store) -> Result<(), JournalError> {
-    let in_use = journal
-        .read(Position::read)
-        .is_ok_and(|found| found.tail.lsn > 0 || found.outbox > 0 || found.audit > 0);
-    if in_use {
-        return Err(journal.damaged("the file FORMAT beside it is missing"));
-    }
-    journal.with(|db| {
-        let txn = db.begin_write()?;
-        tables::make_journal(&txn)?;
-        Ok(txn.commit()?)
-    })?;
-    disk.set_made()
+    let (seen, replayed, ended) = (Mutex::default(), AtomicU64::new(0), AtomicBool::new(false));
+    Ok((Arc::new(Shared { journal, archive, outbox, seen, replayed, ended }), position))
 }
 
 fn outbox_rows(txn: &::redb::ReadTransaction) -> Result<Vec<(u64, Bytes)>, Error> {
@@ -225,11 +211,9 @@ impl Journal for RedbJournal {
 
     fn list(&self, filter: &RunFilter) -> Result<Vec<RunSummary>, JournalError> {
         let waiting = self.shared.outbox.latest();
-        let mut runs = Vec::new();
-        if self.shared.archive.exists() {
-            let except: BTreeSet<_> = waiting.iter().map(|entry| entry.run).collect();
-            runs = self.shared.archive.read(|txn| archive::list(txn, filter, &except))?;
-        }
+        let except: BTreeSet<_> = waiting.iter().map(|entry| entry.run).collect();
+        let found = self.shared.read_archive(|txn| archive::list(txn, filter, &except))?;
+        let mut runs = found.unwrap_or_default();
         runs.extend(waiting.into_iter().filter_map(|entry| entry.summary));
         runs.retain(|run| filter.fits(run));
         runs.sort_unstable_by_key(|run| std::cmp::Reverse(run.id));
@@ -279,6 +263,7 @@ impl Journal for RedbJournal {
         let mut threads = threads.drain(..);
         let log = threads.next().map(JoinHandle::join);
         self.shared.outbox.close();
+        self.shared.ended.store(true, Ordering::Relaxed);
         let others = threads.map(JoinHandle::join);
         if log.into_iter().chain(others).any(|ended| ended.is_err()) {
             tracing::error!("a thread of the journal panicked");

@@ -1,15 +1,15 @@
-//! One commit: what it holds, and the transaction that makes it durable.
+//! One commit: what it holds, and how that is written.
 
 use std::ops::Bound;
 
-use ::redb::{Database, Error, WriteTransaction};
+use ::redb::{Error, WriteTransaction};
 use bytes::Bytes;
 
 use super::position::Position;
 use super::tables::{
     AUDIT, DEAD_LETTERS, DEFINITIONS, KEYS, LOG, OUTBOX, seal, set_base, set_moved,
 };
-use crate::id::Lsn;
+use crate::id::{DefinitionHash, Lsn};
 use crate::journal::codec::encode_key;
 use crate::journal::entry::{Entry, pack};
 use crate::journal::frame::{Frames, Row, RowWriter, Tail};
@@ -76,6 +76,7 @@ impl Prepared {
 /// What an entry was before a commit changed it.
 #[derive(Debug)]
 pub(super) enum Before {
+    Definition(DefinitionHash, Option<Vec<u8>>),
     DeadLetter(u64, Option<Vec<u8>>),
     Key(Box<str>, Option<Vec<u8>>),
 }
@@ -116,20 +117,19 @@ impl<'a> Work<'a> {
         Self { batches, rows, entries: entries.collect(), cut, position }
     }
 
-    /// Writes everything in one transaction. `before` gets what must be put back if it fails.
-    pub(super) fn commit(
+    /// Writes everything. `before` gets what must be put back if the commit fails.
+    pub(super) fn write(
         &mut self,
-        db: &Database,
+        txn: &WriteTransaction,
         moved_before: u64,
         before: &mut Vec<Before>,
     ) -> Result<(), Error> {
-        let txn = db.begin_write()?;
-        self.write_log(&txn)?;
-        self.write_outbox(&txn, moved_before)?;
+        self.write_log(txn)?;
+        self.write_outbox(txn, moved_before)?;
         for write in self.batches.iter().flat_map(|batch| &batch.writes) {
-            write_beside(&txn, write, &mut self.position.audit, before)?;
+            write_beside(txn, write, &mut self.position.audit, before)?;
         }
-        Ok(txn.commit()?)
+        Ok(())
     }
 
     fn write_log(&self, txn: &WriteTransaction) -> Result<(), Error> {
@@ -175,7 +175,9 @@ fn write_beside(
     match write {
         Write::Definition { hash, source } => {
             let value = seal(&hash.0, source);
-            txn.open_table(DEFINITIONS)?.insert(&hash.0, value.as_slice())?;
+            let mut definitions = txn.open_table(DEFINITIONS)?;
+            let old = definitions.insert(&hash.0, value.as_slice())?;
+            before.push(Before::Definition(*hash, old.map(|old| old.value().to_vec())));
         }
         Write::DeadLetter { id, entry } => {
             let mut letters = txn.open_table(DEAD_LETTERS)?;

@@ -9,7 +9,7 @@ use crate::journal::frame::{Row, Tail};
 /// From so many bytes on the head of the log is cut.
 const CUT_BYTES_MIN: u64 = 8 << 20;
 /// Or from so many rows on.
-const CUT_ROWS_MIN: usize = 1_000;
+const CUT_ROWS_MIN: usize = if cfg!(test) { 20 } else { 1_000 };
 /// At most so many rows are cut in one commit.
 const CUT_ROWS_MAX: usize = 16_384;
 

@@ -121,6 +121,14 @@ impl Disk for Folder {
         }
     }
 
+    fn rename(&self, file: &str, to: Option<&str>) -> io::Result<()> {
+        match to {
+            Some(to) => std::fs::rename(self.path.join(file), self.path.join(to))?,
+            None => std::fs::remove_file(self.path.join(file))?,
+        }
+        File::open(&self.path)?.sync_all()
+    }
+
     fn is_made(&self) -> Result<bool, JournalError> {
         match std::fs::read_to_string(self.path.join(FORMAT_FILE)) {
             Ok(text) => self.check_format(&text).map(|()| true),

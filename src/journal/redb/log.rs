@@ -3,10 +3,12 @@
 //! The only writer of `journal.redb`. It has no timer of its own: it commits what waits as soon as
 //! the last commit has ended; only lazy batches wait a little for others.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use ::redb::{Error, ReadTransaction};
 
 use super::commit::{Before, Prepared, Work};
 use super::cut::Cut;
@@ -53,6 +55,29 @@ pub(super) struct Shared {
     pub(super) seen: Mutex<Seen>,
     /// Bytes of the rows that the last replay has read.
     pub(super) replayed: AtomicU64,
+    /// The journal was closed.
+    pub(super) ended: AtomicBool,
+}
+
+impl Shared {
+    /// Reads the archive; `None`: there is none yet.
+    pub(super) fn read_archive<T>(
+        &self,
+        work: impl FnOnce(&ReadTransaction) -> Result<T, Error>,
+    ) -> Result<Option<T>, JournalError> {
+        if self.ended.load(Ordering::Relaxed) {
+            return Err(JournalError::Closed);
+        }
+        if !self.outbox.has_archive() {
+            return Ok(None);
+        }
+        self.archive.open()?;
+        let result = self.archive.read(work);
+        if matches!(result, Err(JournalError::Io { .. })) {
+            self.archive.close(); // redb answers no more after an error; the next read opens it anew
+        }
+        result.map(Some)
+    }
 }
 
 /// The thread's state.
@@ -165,7 +190,7 @@ impl Log {
         let mut work = Work::new(&self.position, batches, cut, moved);
         self.before.clear();
         let (before, moved) = (&mut self.before, self.position.moved);
-        self.shared.journal.with(|db| work.commit(db, moved, before))?;
+        self.shared.journal.write(|txn| work.write(txn, moved, before))?;
         self.acknowledge(work, batches);
         Ok(())
     }
@@ -185,10 +210,11 @@ impl Log {
     }
 
     fn recover(&mut self) -> Result<(), JournalError> {
-        if self.failed.is_none() {
+        if self.failed.is_none() && self.shared.journal.read(Position::read).is_ok() {
             return Ok(());
         }
-        self.shared.journal.reopen()?;
+        self.shared.journal.close();
+        self.shared.journal.open()?;
         roll_back(&self.shared.journal, &self.position, &self.before)?;
         self.shared.outbox.recover();
         let found = self.shared.journal.read(Position::read)?;

@@ -21,7 +21,7 @@ use crate::journal::entry::{Stored, entries};
 /// From so many bytes on the outbox is moved.
 const MOVE_BYTES_MIN: usize = 4 << 20;
 /// Or from so many rows on.
-const MOVE_ROWS_MIN: usize = 1_000;
+const MOVE_ROWS_MIN: usize = if cfg!(test) { 10 } else { 1_000 };
 /// At most about so many bytes are moved in one commit.
 const MOVE_BYTES_MAX: usize = 16 << 20;
 /// With so many bytes waiting, no batch with finished runs is committed before some are moved.
@@ -43,15 +43,17 @@ struct Inner {
     /// The last row that the archive holds durably.
     moved: u64,
     failed: Option<JournalError>,
+    /// The archive has its tables.
+    archive: bool,
     /// The thread has been called and has not looked yet.
     called: bool,
     closed: bool,
 }
 
 impl Outbox {
-    /// An empty one; the archive has the rows up to `moved`.
-    pub(super) fn new(moved: u64) -> Self {
-        let inner = Mutex::new(Inner { moved, ..Inner::default() });
+    /// An empty one; the archive, if there is one, has the rows up to `moved`.
+    pub(super) fn new(moved: u64, archive: bool) -> Self {
+        let inner = Mutex::new(Inner { moved, archive, ..Inner::default() });
         Self { inner, changed: Condvar::new() }
     }
 
@@ -105,6 +107,11 @@ impl Outbox {
         self.lock().moved
     }
 
+    /// Whether there is an archive yet.
+    pub(super) fn has_archive(&self) -> bool {
+        self.lock().archive
+    }
+
     /// Forgets a failure: the next rows are tried again.
     pub(super) fn recover(&self) {
         self.lock().failed = None;
@@ -150,6 +157,7 @@ impl Outbox {
         match result {
             Ok(()) => {
                 inner.failed = None;
+                inner.archive = true;
                 inner.rows.drain(..rows.len());
                 inner.bytes -= rows.iter().map(|(_, row)| row.len()).sum::<usize>();
                 inner.moved = rows.last().map_or(inner.moved, |(number, _)| *number);
@@ -165,17 +173,14 @@ impl Outbox {
 
 /// Opens the archive, made if it is not there; it must hold the rows up to `moved`.
 pub(super) fn open_archive(archive: &Store, moved: u64) -> Result<(), JournalError> {
-    archive.open()?;
-    if moved > 0 {
-        let last = archive.read(archive::last_chunk)?;
-        let missing = || archive.damaged("runs that were moved to it are missing");
-        return if last >= moved { Ok(()) } else { Err(missing()) };
+    if moved == 0 && !archive.exists() {
+        archive.create(make_archive)?;
     }
-    archive.with(|db| {
-        let txn = db.begin_write()?;
-        make_archive(&txn)?;
-        Ok(txn.commit()?)
-    })
+    archive.open()?;
+    if archive.read(archive::last_chunk)? < moved {
+        return Err(archive.damaged("runs that were moved to it are missing"));
+    }
+    Ok(())
 }
 
 fn move_rows(archive: &Store, rows: &[(u64, Bytes)], moved: u64) -> Result<(), JournalError> {
@@ -185,11 +190,9 @@ fn move_rows(archive: &Store, rows: &[(u64, Bytes)], moved: u64) -> Result<(), J
     if !archive.is_open() {
         open_archive(archive, moved)?;
     }
-    archive.with(|db| {
-        let mut txn = db.begin_write()?;
+    archive.write(|txn| {
         // The file may be large: it must open at once after a crash. Costs a second sync.
         txn.set_quick_repair(true);
-        archive::take_over(&txn, rows)?;
-        Ok(txn.commit()?)
+        archive::take_over(txn, rows)
     })
 }

@@ -1,11 +1,11 @@
 //! How far the journal's file goes: read when it is opened, compared when it is opened again.
 
-use ::redb::{Database, Error, ReadTransaction, ReadableTable, ReadableTableMetadata};
+use ::redb::{Error, ReadTransaction, ReadableTable, ReadableTableMetadata, WriteTransaction};
 use bytes::Bytes;
 
 use super::commit::Before;
 use super::store::Store;
-use super::tables::{self, AUDIT, DEAD_LETTERS, KEYS, LOG, OUTBOX};
+use super::tables::{self, AUDIT, DEAD_LETTERS, DEFINITIONS, KEYS, LOG, OUTBOX};
 use crate::journal::JournalError;
 use crate::journal::frame::{Found, HEADER_BYTES, RowReader, Tail};
 
@@ -67,26 +67,29 @@ pub(super) fn roll_back(
     if found.tail.lsn < acknowledged.tail.lsn || found.outbox < acknowledged.outbox {
         return Err(lost());
     }
-    journal.with(|db| undo(db, acknowledged, before))?;
+    journal.write(|txn| undo(txn, acknowledged, before))?;
     let found = journal.read(Position::read)?;
     if found.tail == acknowledged.tail { Ok(()) } else { Err(lost()) }
 }
 
-fn undo(db: &Database, acknowledged: &Position, before: &[Before]) -> Result<(), Error> {
-    let txn = db.begin_write()?;
+fn undo(txn: &WriteTransaction, acknowledged: &Position, before: &[Before]) -> Result<(), Error> {
     txn.open_table(LOG)?.retain_in(acknowledged.tail.lsn + 1.., |_, _| false)?;
     txn.open_table(OUTBOX)?.retain_in(acknowledged.outbox + 1.., |_, _| false)?;
     txn.open_table(AUDIT)?.retain_in(acknowledged.audit + 1.., |_, _| false)?;
+    let mut definitions = txn.open_table(DEFINITIONS)?;
     let mut letters = txn.open_table(DEAD_LETTERS)?;
     let mut keys = txn.open_table(KEYS)?;
     for before in before.iter().rev() {
         match before {
+            Before::Definition(hash, Some(old)) => {
+                drop(definitions.insert(&hash.0, old.as_slice())?);
+            }
+            Before::Definition(hash, None) => drop(definitions.remove(&hash.0)?),
             Before::DeadLetter(id, Some(old)) => drop(letters.insert(id, old.as_slice())?),
             Before::DeadLetter(id, None) => drop(letters.remove(id)?),
             Before::Key(key, Some(old)) => drop(keys.insert(key.as_ref(), old.as_slice())?),
             Before::Key(key, None) => drop(keys.remove(key.as_ref())?),
         }
     }
-    drop((letters, keys));
-    Ok(txn.commit()?)
+    Ok(())
 }

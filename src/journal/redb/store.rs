@@ -2,9 +2,10 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use ::redb::{Builder, Database, DatabaseError, Error, ReadTransaction};
+use ::redb::{Builder, Database, DatabaseError, Error, ReadTransaction, WriteTransaction};
 
 use crate::journal::JournalError;
 
@@ -25,6 +26,12 @@ pub(crate) trait Disk: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// Where the disk still does not work.
     fn rewrite(&self, file: &str) -> io::Result<()>;
+
+    /// Gives a file another name, durably; or takes it away.
+    ///
+    /// # Errors
+    /// Where the disk does not work.
+    fn rename(&self, file: &str, to: Option<&str>) -> io::Result<()>;
 
     /// Whether [`Disk::set_made`] was called once: then the tables must be there.
     ///
@@ -52,22 +59,52 @@ pub(super) struct Store {
     file: &'static str,
     cache_bytes: usize,
     db: RwLock<Option<Database>>,
+    /// A write has failed: what the system shows may not be what the disk has.
+    suspect: AtomicBool,
 }
 
 impl Store {
     pub(super) fn new(disk: Arc<dyn Disk>, file: &'static str, cache_bytes: usize) -> Self {
-        Self { disk, file, cache_bytes, db: RwLock::new(None) }
+        Self { disk, file, cache_bytes, db: RwLock::new(None), suspect: AtomicBool::new(false) }
     }
 
-    /// Opens the file, if it is not open.
+    /// Opens the file, if it is not open. After a failed write it is written once more before.
     pub(super) fn open(&self) -> Result<(), JournalError> {
         let mut db = self.db.write().unwrap_or_else(PoisonError::into_inner);
         if db.is_none() {
-            let mut builder = Database::builder();
-            builder.set_cache_size(self.cache_bytes);
-            *db = Some(self.guarded(|| Ok(self.disk.open(self.file, &builder)?))?);
+            if self.suspect.load(Ordering::Relaxed) {
+                self.disk.rewrite(self.file).map_err(|error| io_fault(&self.path(), &error))?;
+                self.suspect.store(false, Ordering::Relaxed);
+            }
+            *db = Some(self.guarded(|| self.open_file(self.file))?);
         }
         Ok(())
+    }
+
+    fn open_file(&self, file: &str) -> Result<Database, Error> {
+        let mut builder = Database::builder();
+        builder.set_cache_size(self.cache_bytes);
+        Ok(self.disk.open(file, &builder)?)
+    }
+
+    /// Makes the file with its tables: under another name first, so that a crash leaves nothing
+    /// half made.
+    pub(super) fn create(
+        &self,
+        make: impl FnOnce(&WriteTransaction) -> Result<(), Error>,
+    ) -> Result<(), JournalError> {
+        let draft = format!("{}.new", self.file);
+        self.guarded(|| {
+            if self.disk.size(&draft).is_some() {
+                self.disk.rename(&draft, None)?;
+            }
+            let db = self.open_file(&draft)?;
+            let txn = db.begin_write()?;
+            make(&txn)?;
+            txn.commit()?;
+            db.close()?;
+            Ok(self.disk.rename(&draft, Some(self.file))?)
+        })
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -94,13 +131,6 @@ impl Store {
         self.disk.path(self.file)
     }
 
-    /// Closes, writes what the system believes to be there, and opens again.
-    pub(super) fn reopen(&self) -> Result<(), JournalError> {
-        self.close();
-        self.disk.rewrite(self.file).map_err(|error| io_fault(&self.path(), &error))?;
-        self.open()
-    }
-
     /// Reads within one transaction.
     pub(super) fn read<T>(
         &self,
@@ -110,11 +140,24 @@ impl Store {
         self.guarded(|| work(&txn))
     }
 
-    /// Does something with the database.
-    pub(super) fn with<T>(
+    /// Writes within one transaction; commits it.
+    pub(super) fn write<T>(
         &self,
-        work: impl FnOnce(&Database) -> Result<T, Error>,
+        work: impl FnOnce(&mut WriteTransaction) -> Result<T, Error>,
     ) -> Result<T, JournalError> {
+        let result = self.with(|db| {
+            let mut txn = db.begin_write()?;
+            let value = work(&mut txn)?;
+            txn.commit()?;
+            Ok(value)
+        });
+        if result.is_err() {
+            self.suspect.store(true, Ordering::Relaxed);
+        }
+        result
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&Database) -> Result<T, Error>) -> Result<T, JournalError> {
         let db = self.db.read().unwrap_or_else(PoisonError::into_inner);
         let db = db.as_ref().ok_or(JournalError::Closed)?;
         self.guarded(|| work(db))
