@@ -43,7 +43,7 @@ use crate::id::RunId;
 use crate::payload::Payload;
 use crate::plan::Plan;
 use fan_out::Fan;
-use unit::{NOWHERE, Phase, UnitState};
+use unit::{NOWHERE, UnitState};
 
 /// One run: where it stands. Everything that the events said, and nothing of the plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -284,3 +284,6 @@ impl Run {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

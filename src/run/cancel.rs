@@ -1,7 +1,6 @@
 //! The end of what has not ended: a cancelled run, its `timeout`, `fail_fast`.
 
 use super::fault::{Fault, planted};
-use super::table::node;
 use super::unit::{PastEnd, Phase};
 use super::{Act, Effect, Event, Failure, Run, RunState, Stop, Unit};
 use crate::clock::Timestamp;
@@ -136,7 +135,7 @@ impl Run {
         let Some(state) = self.unit_mut(act.plan, unit) else { return };
         let old = state.phase;
         state.note_final(failure);
-        let allowed = node(act.plan, unit.node).allow_failure;
+        let allowed = act.plan.node(unit.node).allow_failure;
         // A fan-out fails through its items, and they have their own dead letters; so has a parked
         // unit that is given up.
         if old == Phase::Fanned

@@ -2,7 +2,6 @@
 //! them, they waited too long.
 
 use super::fault::{Fault, planted};
-use super::table::node;
 use super::unit::{PastEnd, Phase};
 use super::{Event, Failure, Run, Unit};
 use crate::clock::Timestamp;
@@ -38,7 +37,7 @@ impl Run {
             let message = format!("the process died {} times while it ran", state.deaths());
             let failure = Box::new(Failure::new(ErrorClass::Poison, message));
             out.push(Event::Failed { unit, at, failure });
-        } else if node(plan, unit.node).on_crash == OnCrash::Park && !self.is_stopped(plan, unit) {
+        } else if plan.node(unit.node).on_crash == OnCrash::Park && !self.is_stopped(plan, unit) {
             out.push(Event::Parked { unit, at });
         } else {
             self.judge_interruption(plan, unit, at, out);
@@ -69,7 +68,7 @@ impl Run {
         out: &mut Vec<Event>,
     ) {
         let Some(state) = self.unit(plan, unit) else { return };
-        let Some(limit) = node(plan, unit.node).start_within else { return };
+        let Some(limit) = plan.node(unit.node).start_within else { return };
         if state.phase != Phase::Queued {
             return;
         }

@@ -1,6 +1,6 @@
 //! How a run ends.
 
-use super::table::{index, node};
+use super::table::index;
 use super::unit::Phase;
 use super::{Act, Effect, Event, Failure, Run, RunState, Unit};
 use crate::clock::Timestamp;
@@ -47,7 +47,7 @@ impl Run {
         for unit in self.tops() {
             match self.units[unit.node.index()].phase {
                 Phase::Succeeded => succeeded = true,
-                Phase::Failed if !node(plan, unit.node).allow_failure => return Some(unit.node),
+                Phase::Failed if !plan.node(unit.node).allow_failure => return Some(unit.node),
                 Phase::Failed => allowed = allowed.or(Some(unit.node)),
                 Phase::Pending(_)
                 | Phase::Held
@@ -70,7 +70,7 @@ impl Run {
     }
 
     fn step_failure(&self, plan: &Plan, id: NodeId) -> Failure {
-        let step = &node(plan, id).id;
+        let step = &plan.node(id).id;
         match self.units.get(id.index()).and_then(|state| state.failure()) {
             Some(failure) => {
                 let message = format!("step `{step}` failed: {}", failure.message);
@@ -89,7 +89,7 @@ impl Run {
             });
         }
         let is_leaf = |id: &NodeId| {
-            let dependents = &node(plan, *id).dependents;
+            let dependents = &plan.node(*id).dependents;
             dependents.iter().all(|dependent| index(dependent.0) >= self.units.len())
         };
         let mut leaves = plan.file_order.iter().copied().filter(is_leaf);

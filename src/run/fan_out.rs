@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fault::{Fault, planted};
 use super::join::waiting;
-use super::table::{count, index, node};
+use super::table::{count, index};
 use super::unit::{Phase, UnitState};
 use super::{Act, Event, Failure, Run, Stop, Unit};
 use crate::clock::Timestamp;
@@ -79,7 +79,7 @@ impl Fan {
         let (first, width) =
             spec.body.as_ref().map_or((id.0, 1), |body| (body.start, body.end - body.start));
         let waits = |inner: u32| {
-            if inner == id.0 { 0 } else { waiting(plan, node(plan, NodeId(inner))) }
+            if inner == id.0 { 0 } else { waiting(plan, plan.node(NodeId(inner))) }
         };
         let waits: Vec<u32> = (first..first + width).map(waits).collect();
         let item = |value: &Payload| Item {
@@ -143,7 +143,7 @@ impl Fan {
 
 /// The fan-out of a node that has one.
 fn fan_of(plan: &Plan, id: NodeId) -> Option<&FanOut> {
-    node(plan, id).fan.as_ref()
+    plan.node(id).fan.as_ref()
 }
 
 impl Run {
@@ -204,7 +204,7 @@ impl Run {
                     self.work.push_back(unit);
                 }
             }
-        } else if matches!(node(act.plan, id).verb, Verb::Sleep(_)) {
+        } else if matches!(act.plan.node(id).verb, Verb::Sleep(_)) {
             self.work.push_back(Unit::item(id, item));
         } else {
             self.admit(Unit::item(id, item), act);
@@ -220,7 +220,7 @@ impl Run {
         let own_verb = unit.node == fan.node;
         let stopped = run_stopped || fan.is_stopped(unit);
         let Some(item) = fan.items.get_mut(index(unit.item)) else { return };
-        item.failed |= phase == Phase::Failed && (own_verb || !node(plan, unit.node).allow_failure);
+        item.failed |= phase == Phase::Failed && (own_verb || !plan.node(unit.node).allow_failure);
         item.cancelled |= phase == Phase::Cancelled && stopped;
         item.open = item.open.saturating_sub(1);
         if item.open > 0 || item.state != ItemState::Active {
@@ -291,7 +291,7 @@ impl Run {
         (fan.first..fan.first + fan.width).find_map(|inner| {
             let id = NodeId(inner);
             let state = fan.units.get(fan.place(Unit::item(id, item))?)?;
-            let counts = id == fan.node || !node(plan, id).allow_failure;
+            let counts = id == fan.node || !plan.node(id).allow_failure;
             let failed = state.phase == Phase::Failed && counts;
             failed.then(|| state.failure()).flatten().map(|failure| (id, failure))
         })
@@ -370,7 +370,7 @@ impl Run {
             }
             comma = true;
             text.push(b'"');
-            text.extend_from_slice(node(plan, NodeId(inner)).id.as_str().as_bytes());
+            text.extend_from_slice(plan.node(NodeId(inner)).id.as_str().as_bytes());
             text.extend_from_slice(b"\":");
             text.extend_from_slice(output);
         }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::fan_out::ItemState;
-use super::table::{count, node};
+use super::table::count;
 use super::unit::{Past, PastEnd, Phase, UnitState};
 use super::{Failure, Run, RunState, StepState, Stop, Unit};
 use crate::clock::Timestamp;
@@ -164,7 +164,7 @@ impl Run {
     }
 
     fn step_history(&self, plan: &Plan, id: NodeId) -> StepHistory {
-        let step = node(plan, id);
+        let step = plan.node(id);
         let Some(state) = self.units.get(id.index()) else {
             return self.unbegun(&step.id);
         };
@@ -227,9 +227,9 @@ impl Run {
             None => (StepState::Pending, None, None),
         };
         StepHistory {
-            id: node(plan, id).id.clone(),
+            id: plan.node(id).id.clone(),
             state,
-            allowed: state == StepState::Failed && node(plan, id).allow_failure,
+            allowed: state == StepState::Failed && plan.node(id).allow_failure,
             reason,
             attempts: units.flat_map(|(unit, state)| attempts_of(state, Some(unit.item))).collect(),
             items: None,
@@ -278,9 +278,9 @@ impl Run {
             Phase::Skipped => "`when` is false".to_owned(),
             Phase::SkippedFor(id) => {
                 let what = if fate(id) == "failed" { "failed" } else { "skipped" };
-                format!("needs the output of {what} step `{}`", node(plan, id).id)
+                format!("needs the output of {what} step `{}`", plan.node(id).id)
             }
-            Phase::Blocked(by) => format!("step `{}` {}", node(plan, by).id, fate(by)),
+            Phase::Blocked(by) => format!("step `{}` {}", plan.node(by).id, fate(by)),
             Phase::Cancelled => self.why_cancelled(),
             Phase::Retrying => {
                 let due = state.more.as_ref().map_or(state.ended, |more| more.due);

@@ -1,7 +1,7 @@
 //! When the dependencies of a unit are enough, and what it does to those that wait for it.
 
 use super::fault::{Fault, planted};
-use super::table::{count, index, node};
+use super::table::{count, index};
 use super::unit::Phase;
 use super::{Run, Unit};
 use crate::plan::{Join, Need, Node, NodeId, Plan};
@@ -33,7 +33,7 @@ fn result(plan: &Plan, id: NodeId, phase: Phase) -> Result {
         Phase::Succeeded => Result::Success,
         Phase::Skipped | Phase::SkippedFor(_) if planted(Fault::SkipStops) => Result::Refused,
         Phase::Skipped | Phase::SkippedFor(_) => Result::Passed,
-        Phase::Failed if node(plan, id).allow_failure || planted(Fault::FailureAllowed) => {
+        Phase::Failed if plan.node(id).allow_failure || planted(Fault::FailureAllowed) => {
             Result::Passed
         }
         Phase::Failed
@@ -84,7 +84,7 @@ pub(super) fn beside(plan: &Plan, unit: Unit, id: NodeId) -> Unit {
 impl Run {
     /// A unit has ended: those that wait for it count, and go to the worklist if that decides them.
     pub(super) fn tell_dependents(&mut self, plan: &Plan, unit: Unit, phase: Phase) {
-        let ended = node(plan, unit.node);
+        let ended = plan.node(unit.node);
         if ended.dependents.is_empty() || (unit.has_item() && ended.parent.is_none()) {
             return;
         }
@@ -104,7 +104,7 @@ impl Run {
     fn hear(&mut self, plan: &Plan, unit: Unit, result: Result) -> bool {
         let Some(state) = self.unit_mut(plan, unit) else { return false };
         let Phase::Pending(waiting) = &mut state.phase else { return false };
-        match (node(plan, unit.node).join, result) {
+        match (plan.node(unit.node).join, result) {
             (Join::All, Result::Refused) => true,
             (Join::All, Result::Success | Result::Passed)
             | (Join::Settled, Result::Success | Result::Passed | Result::Refused)
@@ -124,7 +124,7 @@ impl Run {
 
     /// Whether too few dependencies can still succeed.
     fn is_out_of_reach(&self, plan: &Plan, unit: Unit, lost: u32) -> bool {
-        let node = node(plan, unit.node);
+        let node = plan.node(unit.node);
         match node.join {
             Join::Count(wanted) => {
                 let all = count(needs(plan, node).count());
@@ -141,12 +141,12 @@ impl Run {
         let lost = state.more.as_ref().map_or(0, |more| more.lost);
         waiting == 0
             || self.is_out_of_reach(plan, unit, lost)
-            || (node(plan, unit.node).join == Join::All && self.refusing(plan, unit).is_some())
+            || (plan.node(unit.node).join == Join::All && self.refusing(plan, unit).is_some())
     }
 
     /// Counts again what a pending unit waits for, after dependencies were reopened.
     pub(super) fn count_again(&mut self, plan: &Plan, unit: Unit) {
-        let waiter = node(plan, unit.node);
+        let waiter = plan.node(unit.node);
         let (mut success, mut passed, mut refused) = (0_u32, 0_u32, 0_u32);
         for need in needs(plan, waiter) {
             let phase = self.phase(plan, beside(plan, unit, need.node));
@@ -175,7 +175,7 @@ impl Run {
 
     /// The first dependency that has ended and does not allow the unit to run.
     fn refusing(&self, plan: &Plan, unit: Unit) -> Option<NodeId> {
-        needs(plan, node(plan, unit.node)).map(|need| need.node).find(|&id| {
+        needs(plan, plan.node(unit.node)).map(|need| need.node).find(|&id| {
             let phase = self.phase(plan, beside(plan, unit, id));
             phase.is_end() && result(plan, id, phase) == Result::Refused
         })
@@ -183,7 +183,7 @@ impl Run {
 
     /// What the dependencies of a pending unit that can be decided say.
     pub(super) fn verdict(&self, plan: &Plan, unit: Unit, waiting: u32) -> Verdict {
-        let waiter = node(plan, unit.node);
+        let waiter = plan.node(unit.node);
         if waiting > 0 {
             let by = match waiter.join {
                 Join::All | Join::Settled => self.refusing(plan, unit),
@@ -206,7 +206,7 @@ impl Run {
     }
 
     fn first_loser(&self, plan: &Plan, unit: Unit) -> Option<NodeId> {
-        needs(plan, node(plan, unit.node)).map(|need| need.node).find(|&id| {
+        needs(plan, plan.node(unit.node)).map(|need| need.node).find(|&id| {
             let phase = self.phase(plan, beside(plan, unit, id));
             phase.is_end() && phase != Phase::Succeeded
         })
@@ -215,7 +215,7 @@ impl Run {
     /// A dependency that failed or was blocked, of a unit that `fail_fast` stops: such a unit is
     /// blocked as it would be without.
     pub(super) fn blocking(&self, plan: &Plan, unit: Unit) -> Option<NodeId> {
-        let waiter = node(plan, unit.node);
+        let waiter = plan.node(unit.node);
         if waiter.join != Join::All {
             return None;
         }
@@ -231,16 +231,16 @@ impl Run {
     pub(super) fn losers(&self, plan: &Plan, unit: Unit) -> Vec<Unit> {
         let mut lost = std::collections::HashSet::new();
         let mut losers = Vec::new();
-        if !matches!(node(plan, unit.node).join, Join::Count(_)) || planted(Fault::LosersGoOn) {
+        if !matches!(plan.node(unit.node).join, Join::Count(_)) || planted(Fault::LosersGoOn) {
             return losers;
         }
         lost.insert(unit.node);
         let mut ask = vec![unit.node];
         while let Some(id) = ask.pop() {
-            for need in needs(plan, node(plan, id)) {
+            for need in needs(plan, plan.node(id)) {
                 let rival = beside(plan, unit, need.node);
                 let is_needed = || {
-                    node(plan, need.node).dependents.iter().any(|dependent| {
+                    plan.node(need.node).dependents.iter().any(|dependent| {
                         !lost.contains(dependent)
                             && !self.phase(plan, Unit { node: *dependent, ..rival }).is_end()
                     })

@@ -1,7 +1,6 @@
 //! What a dead letter has to say of its unit.
 
 use super::history::{AttemptHistory, attempts_of};
-use super::table::node;
 use super::{AttemptSource, Failure, Run, Unit};
 use crate::definition::ErrorClass;
 use crate::expression::{EvalError, Names};
@@ -36,7 +35,7 @@ impl Run {
 
 /// What the templates of a unit give.
 fn shown(plan: &Plan, unit: Unit, names: &Names) -> Result<Payload, EvalError> {
-    let node = node(plan, unit.node);
+    let node = plan.node(unit.node);
     Ok(match &node.verb {
         Verb::Task(_) | Verb::Body => match &node.input {
             InputFrom::With(template) => template.render(names)?,

@@ -1,7 +1,6 @@
 //! What is still to be done, said again after a recovery.
 
 use super::fault::{Fault, planted};
-use super::table::node;
 use super::unit::{Phase, UnitState};
 use super::{Effect, Run, RunState, Timer, Unit};
 use crate::plan::Plan;
@@ -50,12 +49,12 @@ impl Run {
     /// Whether a dead letter stands for a unit.
     pub(super) fn is_buried(&self, plan: &Plan, unit: Unit, phase: Phase) -> bool {
         let by_items = || {
-            let is_fan = !unit.has_item() && node(plan, unit.node).fan.is_some();
+            let is_fan = !unit.has_item() && plan.node(unit.node).fan.is_some();
             is_fan && self.units[unit.node.index()].slot != super::NOWHERE
         };
         match phase {
             Phase::Parked => true,
-            Phase::Failed => !node(plan, unit.node).allow_failure && !by_items(),
+            Phase::Failed => !plan.node(unit.node).allow_failure && !by_items(),
             Phase::Pending(_)
             | Phase::Held
             | Phase::Queued
@@ -85,7 +84,7 @@ fn owed_to(plan: &Plan, unit: Unit, state: &UnitState, owed: &mut Vec<Effect>) {
         Phase::Queued => {
             let attempt = state.attempt();
             owed.push(Effect::Dispatch { unit, attempt, fencing, durable_start: true });
-            if let Some(wait) = node(plan, unit.node).start_within {
+            if let Some(wait) = plan.node(unit.node).start_within {
                 let timer = Timer::StartWithin { unit, fencing };
                 owed.push(Effect::Arm { timer, due: state.started.after(wait) });
             }

@@ -1,7 +1,7 @@
 //! What units read: the names of expressions, and what flows into an attempt.
 
 use super::join::beside;
-use super::table::{count, index, node};
+use super::table::{count, index};
 use super::unit::Phase;
 use super::{AttemptSource, Failure, Run, Unit};
 use crate::expression::{Names, RunNames, StepValue};
@@ -11,14 +11,14 @@ use crate::plan::{InputFrom, NodeId, Plan, Verb};
 impl Run {
     /// The names that the expressions of a unit may read.
     pub fn names(&self, plan: &Plan, unit: Unit) -> Names {
-        let mut names = self.names_of(plan, &node(plan, unit.node).reads, Some(unit));
+        let mut names = self.names_of(plan, &plan.node(unit.node).reads, Some(unit));
         names.item = self.item(plan, unit).map(|item| (unit.item, item));
         names
     }
 
     /// What flows into an attempt of a unit.
     pub fn attempt_input(&self, plan: &Plan, unit: Unit) -> AttemptSource {
-        let node = node(plan, unit.node);
+        let node = plan.node(unit.node);
         let edited = self
             .unit(plan, unit)
             .and_then(|state| state.more.as_ref())
@@ -62,7 +62,7 @@ impl Run {
         let item = unit.map_or(Unit::NO_ITEM, |unit| unit.item);
         let value = |&id: &NodeId| {
             let unit = beside(plan, Unit::item(id, item), id);
-            (node(plan, id).id.clone(), self.value(plan, unit))
+            (plan.node(id).id.clone(), self.value(plan, unit))
         };
         Names {
             input: self.accepted.input.clone(),
@@ -82,7 +82,7 @@ impl Run {
     fn value(&self, plan: &Plan, unit: Unit) -> StepValue {
         let Some(state) = self.unit(plan, unit) else { return StepValue::default() };
         let failed = state.phase == Phase::Failed;
-        let is_fan = !unit.has_item() && node(plan, unit.node).fan.is_some();
+        let is_fan = !unit.has_item() && plan.node(unit.node).fan.is_some();
         StepValue {
             status: state.phase.state().as_str(),
             output: self.output_of(plan, unit),
@@ -125,7 +125,7 @@ impl Run {
             }
             // An id has no character that JSON escapes.
             text.push(b'"');
-            text.extend_from_slice(node(plan, id).id.as_str().as_bytes());
+            text.extend_from_slice(plan.node(id).id.as_str().as_bytes());
             text.extend_from_slice(b"\":");
             text.extend_from_slice(output.as_bytes());
         }

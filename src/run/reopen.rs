@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::fan_out::ItemState;
 use super::fault::{Fault, planted};
 use super::join::beside;
-use super::table::{count, fan_node, index, node};
+use super::table::{count, fan_node, index};
 use super::unit::Phase;
 use super::{Act, Effect, Event, RetryFrom, Run, RunState, Stop, Unit};
 use crate::clock::Timestamp;
@@ -108,7 +108,7 @@ impl Run {
     ) -> BTreeSet<NodeId> {
         let mut found = BTreeSet::new();
         for id in scope.ids().rev() {
-            let node = node(plan, id);
+            let node = plan.node(id);
             let mut waits = node.dependents.iter().filter(|id| scope.holds(**id)).peekable();
             let again = match self.phase(plan, scope.unit(id)) {
                 Phase::Failed => !node.allow_failure,
@@ -153,7 +153,7 @@ impl Run {
         let mut found = seeds.clone();
         let mut ask = seeds;
         while let Some(id) = ask.pop_first() {
-            for &id in node(plan, id).dependents.iter().filter(|id| scope.holds(**id)) {
+            for &id in plan.node(id).dependents.iter().filter(|id| scope.holds(**id)) {
                 let phase = self.phase(plan, scope.unit(id));
                 if follows(phase) && found.insert(id) {
                     ask.insert(id);
@@ -324,10 +324,10 @@ impl Run {
     fn count_waiting(&mut self, plan: &Plan, units: &[Unit]) {
         let mut touched: BTreeSet<Unit> = units.iter().copied().collect();
         for unit in units {
-            if unit.has_item() && node(plan, unit.node).parent.is_none() {
+            if unit.has_item() && plan.node(unit.node).parent.is_none() {
                 continue;
             }
-            let behind = node(plan, unit.node).dependents.iter();
+            let behind = plan.node(unit.node).dependents.iter();
             touched.extend(behind.map(|&id| beside(plan, *unit, id)));
         }
         for &unit in &touched {

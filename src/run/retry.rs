@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::fault::{Fault, planted};
-use super::table::node;
 use super::unit::{PastEnd, Phase, UnitState};
 use super::{Event, Failure, Run, Timer, Unit};
 use crate::clock::Timestamp;
@@ -69,7 +68,7 @@ impl Run {
     /// When the next try is due; `None`: there is none.
     fn next_try(&self, plan: &Plan, unit: Unit, state: &UnitState) -> Option<Timestamp> {
         let failure = state.failure()?;
-        let rule = rule_for(&node(plan, unit.node).retry, &failure.class)?;
+        let rule = rule_for(&plan.node(unit.node).retry, &failure.class)?;
         let tries = state.tries();
         if tries >= rule.attempts + u32::from(planted(Fault::ExtraTry)) {
             return None;

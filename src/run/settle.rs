@@ -1,7 +1,7 @@
 //! What follows from the state by itself: the head of the worklist is decided, one at a time.
 
 use super::join::Verdict;
-use super::table::{count, node};
+use super::table::count;
 use super::unit::Phase;
 use super::{Event, Failure, Run, RunState, SkipReason, Stop, Unit};
 use crate::clock::Timestamp;
@@ -99,7 +99,7 @@ impl Run {
             });
             return;
         }
-        let node = node(plan, unit.node);
+        let node = plan.node(unit.node);
         if unit.has_item() && node.fan.is_some() {
             // One item of a fan-out's own verb; the fan-out was asked.
             return out.push(self.decide_start(plan, unit, node, at));

@@ -1,7 +1,7 @@
 //! Dispatching, within the run's `max_parallel`.
 
 use super::fault::{Fault, planted};
-use super::table::{index, node};
+use super::table::index;
 use super::unit::Phase;
 use super::{Act, Effect, Run, Stop, Timer, Unit};
 use crate::clock::Timestamp;
@@ -29,7 +29,7 @@ impl Run {
     /// Hands an attempt out.
     fn dispatch(&mut self, unit: Unit, act: &mut Act<'_>) {
         let Some(state) = self.turn(act.plan, unit, Phase::Queued) else { return };
-        let node = node(act.plan, unit.node);
+        let node = act.plan.node(unit.node);
         state.fencing = state.fencing.saturating_add(1);
         state.started = act.at;
         let fencing = state.fencing;

@@ -3,12 +3,7 @@
 use super::unit::{NOWHERE, Phase, UnitState};
 use super::{Act, Run, Unit};
 use crate::payload::Payload;
-use crate::plan::{Node, NodeId, Plan};
-
-/// The node with this id.
-pub(super) fn node(plan: &Plan, id: NodeId) -> &Node {
-    &plan.nodes[id.index()]
-}
+use crate::plan::{NodeId, Plan};
 
 /// A count or place as an index.
 pub(super) fn index(number: u32) -> usize {
@@ -22,7 +17,7 @@ pub(super) fn count(number: usize) -> u32 {
 
 /// The fan-out that a node belongs to: itself, or whose body it is in.
 pub(super) fn fan_node(plan: &Plan, id: NodeId) -> NodeId {
-    node(plan, id).parent.unwrap_or(id)
+    plan.node(id).parent.unwrap_or(id)
 }
 
 impl Run {
@@ -114,7 +109,7 @@ impl Run {
         if state.phase != Phase::Succeeded {
             return None;
         }
-        if !unit.has_item() && node(plan, unit.node).fan.is_some() {
+        if !unit.has_item() && plan.node(unit.node).fan.is_some() {
             return self.fans.get(index(state.slot)).map(|fan| fan.output.clone());
         }
         Some(self.outputs.get(index(state.slot)).cloned().unwrap_or_default())
