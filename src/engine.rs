@@ -161,6 +161,18 @@ impl Engine {
         workflow.map(|workflow| Arc::clone(&workflow.plan)).ok_or(Error::UnknownRun(id))
     }
 
+    /// Lets a run go on that was left as it is at the start ([`Resume::Nothing`], [`Resume::Only`]).
+    /// What was running when its process ended counts as interrupted by that. Nothing changes for a
+    /// run that is under way.
+    ///
+    /// # Errors
+    /// Where it has ended, or there is no such run.
+    pub async fn resume(&self, id: RunId) -> Result<RunHandle, Error> {
+        let answer = self.ask(id, |answer| Request::Resume(id, answer)).await?;
+        answer.map_err(Error::Refused)?;
+        self.attach(id).await
+    }
+
     /// Ends a run: nothing more of it starts, what runs is stopped.
     ///
     /// # Errors

@@ -28,6 +28,8 @@ pub struct EngineEvent {
     pub workflow: Name,
     /// The step, where it is about one.
     pub step: Option<Name>,
+    /// The fan-out whose body the step belongs to.
+    pub fan_out: Option<Name>,
     /// The item of a fan-out.
     pub item: Option<u32>,
     /// What.
@@ -203,8 +205,10 @@ impl Listener {
 fn describe(run: RunId, plan: &Plan, event: &Event) -> EngineEvent {
     let (at, unit, kind) = kind_of(plan, event);
     let step = unit.map(|unit| plan.node(unit.node).id.clone());
+    let parent = unit.and_then(|unit| plan.node(unit.node).parent);
+    let fan_out = parent.map(|parent| plan.node(parent).id.clone());
     let item = unit.and_then(|unit| (unit.item != Unit::NO_ITEM).then_some(unit.item));
-    EngineEvent { at, run, workflow: plan.name.clone(), step, item, kind }
+    EngineEvent { at, run, workflow: plan.name.clone(), step, fan_out, item, kind }
 }
 
 fn kind_of(plan: &Plan, event: &Event) -> (Timestamp, Option<Unit>, EventKind) {
@@ -237,8 +241,8 @@ fn kind_of(plan: &Plan, event: &Event) -> (Timestamp, Option<Unit>, EventKind) {
             let (class, message) = (class(&failure.class), failure.message.clone());
             (*at, Some(*unit), EventKind::AttemptFailed { started: *started, class, message })
         }
-        Event::RetryScheduled { unit, due, .. } => {
-            (*due, Some(*unit), EventKind::Retrying { due: *due })
+        Event::RetryScheduled { unit, at, due } => {
+            (*at, Some(*unit), EventKind::Retrying { due: *due })
         }
         Event::Failed { unit, at, failure } => {
             let (class, message) = (class(&failure.class), failure.message.clone());

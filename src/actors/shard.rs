@@ -86,6 +86,8 @@ pub(crate) enum Request {
     Revived(Box<Revived>),
     /// Go on moving ended runs to the archive, as every drain does.
     Archive,
+    /// Let a dormant run go on.
+    Resume(RunId, Answer),
     /// Answer when nothing waits for the journal any more.
     Flush(oneshot::Sender<()>),
 }
@@ -208,6 +210,7 @@ impl State {
                 self.drop_letter(run, unit, (reason, answer), now);
             }
             Request::Revived(revived) => self.revived(*revived),
+            Request::Resume(run, answer) => self.wake(run, answer, now),
             Request::Archive => {}
             Request::Flush(reply) => self.flushes.push(reply),
         }

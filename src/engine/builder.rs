@@ -25,6 +25,7 @@ pub struct EngineBuilder {
     pub(super) queues: IndexMap<Name, QueueSettings>,
     pub(super) resume: Resume,
     pub(super) shards: Option<usize>,
+    pub(super) hold: bool,
     problem: Option<Error>,
 }
 
@@ -145,6 +146,13 @@ impl EngineBuilder {
         self.load(&format!("{name}.toml"), text, None)
     }
 
+    /// A workflow that was checked before: no second check.
+    #[must_use]
+    pub fn plan(mut self, plan: Plan) -> Self {
+        self.plans.push(plan);
+        self
+    }
+
     fn load(mut self, path: &str, text: &str, folder: Option<&Path>) -> Result<Self, Error> {
         let tasks =
             KnownTasks::Only(self.registry.names().into_iter().map(ToOwned::to_owned).collect());
@@ -190,6 +198,14 @@ impl EngineBuilder {
     #[must_use]
     pub fn resume(mut self, resume: Resume) -> Self {
         self.resume = resume;
+        self
+    }
+
+    /// Starts no attempt: runs can be accepted, looked at and cancelled, and go on when another
+    /// engine is started on the data folder.
+    #[must_use]
+    pub fn hold(mut self) -> Self {
+        self.hold = true;
         self
     }
 

@@ -11,7 +11,7 @@ use super::{Engine, EngineBuilder, Inner, Resume};
 use crate::actors::dlq::DeadLetterBox;
 use crate::actors::hub::Hub;
 use crate::actors::inbox::Inbox;
-use crate::actors::queue::Queue;
+use crate::actors::queue::{Queue, Request as ToQueue};
 use crate::actors::shard::{Recovered, Request};
 use crate::actors::shared::{Health, Registered, Shared, Workflows};
 use crate::actors::supervisor::SupervisorActor;
@@ -57,6 +57,9 @@ pub(super) async fn launch(builder: EngineBuilder) -> Result<Engine, Error> {
     keep_definitions(&shared, new).await?;
     let watchdog = watchdog::watch(&shared).map_err(|error| Error::Start(error.to_string()))?;
     let supervisor = spawn(&shared).await?;
+    if builder.hold {
+        shared.queues.iter().for_each(|queue| queue.inbox.send(ToQueue::Stop));
+    }
     hand_out(&shared, &mut recovery, &builder.resume);
     let damage = std::mem::take(&mut recovery.damage);
     for damage in &damage {

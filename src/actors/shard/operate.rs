@@ -102,7 +102,7 @@ impl State {
     }
 
     /// Answers once the drain is durable.
-    fn confirm(&mut self, answer: Answer) {
+    pub(super) fn confirm(&mut self, answer: Answer) {
         self.gated.push(Release::Reply(Box::new(move || drop(answer.send(Ok(()))))));
     }
 

@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use super::{Live, State};
+use super::{Answer, Live, State};
 use crate::actors::shared::Registered;
 use crate::clock::Timestamp;
 use crate::definition::Durability;
@@ -51,6 +51,23 @@ impl State {
                 self.resume(id, now);
             }
         }
+    }
+
+    /// Lets a dormant run go on.
+    pub(super) fn wake(&mut self, id: RunId, answer: Answer, now: Timestamp) {
+        match self.runs.get_mut(&id) {
+            None => return drop(answer.send(Err(format!("run {id} has ended")))),
+            Some(live) if live.run.state().is_end() => {
+                let state = live.run.state().as_str();
+                return drop(answer.send(Err(format!("run {id} has ended: it {state}"))));
+            }
+            Some(live) if live.dormant => {
+                live.dormant = false;
+                self.resume(id, now);
+            }
+            Some(_) => {}
+        }
+        self.confirm(answer);
     }
 
     fn resume(&mut self, id: RunId, now: Timestamp) {
