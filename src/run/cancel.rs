@@ -119,7 +119,7 @@ impl Run {
             self.close_items(place, act);
         }
         let Some(state) = self.unit_mut(act.plan, unit) else { return };
-        if phase == Phase::Running {
+        if matches!(phase, Phase::Running | Phase::Sleeping) {
             state.note(at, PastEnd::Cancelled);
         }
         if matches!(phase, Phase::Queued | Phase::Running) {
@@ -151,3 +151,6 @@ impl Run {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

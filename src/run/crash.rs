@@ -103,3 +103,6 @@ impl Run {
         self.work.push_back(unit);
     }
 }
+
+#[cfg(test)]
+mod tests;

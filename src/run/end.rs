@@ -119,3 +119,6 @@ impl Run {
         act.effects.push(Effect::End);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -390,3 +390,6 @@ fn inherit(units: &mut [UnitState], old: Vec<UnitState>) {
         unit.slot = old.slot;
     }
 }
+
+#[cfg(test)]
+mod tests;

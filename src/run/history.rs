@@ -389,3 +389,6 @@ fn weight(state: StepState) -> u8 {
         StepState::Skipped => 0,
     }
 }
+
+#[cfg(test)]
+mod tests;

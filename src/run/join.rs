@@ -267,3 +267,6 @@ impl Run {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

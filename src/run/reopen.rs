@@ -10,7 +10,7 @@ use super::unit::Phase;
 use super::{Act, Effect, Event, RetryFrom, Run, RunState, Stop, Unit};
 use crate::clock::Timestamp;
 use crate::payload::Payload;
-use crate::plan::{NodeId, Plan};
+use crate::plan::{Join, NodeId, Plan};
 
 /// Where reopening looks for what is behind: the top-level nodes, or the body for one item.
 #[derive(Debug, Clone, Copy)]
@@ -107,15 +107,17 @@ impl Run {
         is_named: impl Fn(NodeId) -> bool,
     ) -> BTreeSet<NodeId> {
         let mut found = BTreeSet::new();
+        let mut won = BTreeSet::new();
         for id in scope.ids().rev() {
             let node = plan.node(id);
             let mut waits = node.dependents.iter().filter(|id| scope.holds(**id)).peekable();
+            let wanted = |id: &NodeId| found.contains(id) && !won.contains(id);
             let again = match self.phase(plan, scope.unit(id)) {
                 Phase::Failed => !node.allow_failure,
                 Phase::Blocked(_) => !planted(Fault::ForgottenBlocked),
                 Phase::Parked => true,
                 Phase::Fanned => self.has_parked_items(id, plan),
-                Phase::Cancelled => waits.peek().is_none() || waits.any(|id| found.contains(id)),
+                Phase::Cancelled => waits.peek().is_none() || waits.any(wanted),
                 Phase::Pending(_)
                 | Phase::Held
                 | Phase::Queued
@@ -131,9 +133,22 @@ impl Run {
             };
             if again || is_named(id) {
                 found.insert(id);
+                if self.has_won(plan, scope, id) {
+                    won.insert(id);
+                }
             }
         }
         found
+    }
+
+    /// Whether enough dependencies of a join by count have succeeded: the others stay out.
+    fn has_won(&self, plan: &Plan, scope: Scope, id: NodeId) -> bool {
+        let node = plan.node(id);
+        let Join::Count(wanted) = node.join else { return false };
+        let successes = node.needs.iter().filter(|need| {
+            scope.holds(need.node) && self.phase(plan, scope.unit(need.node)) == Phase::Succeeded
+        });
+        count(successes.count()) >= wanted
     }
 
     fn has_parked_items(&self, id: NodeId, plan: &Plan) -> bool {
@@ -352,3 +367,6 @@ fn is_stopped_phase(phase: Phase) -> bool {
     matches!(phase, Phase::Blocked(_) | Phase::Cancelled | Phase::Skipped | Phase::SkippedFor(_))
         && !(planted(Fault::ForgottenBlocked) && matches!(phase, Phase::Blocked(_)))
 }
+
+#[cfg(test)]
+mod tests;

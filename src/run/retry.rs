@@ -133,3 +133,6 @@ impl Run {
         Some(Timer::Retry { unit, fencing: state.fencing })
     }
 }
+
+#[cfg(test)]
+mod tests;

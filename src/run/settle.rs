@@ -169,3 +169,6 @@ impl Run {
 fn invalid(unit: Unit, at: Timestamp, message: String) -> Event {
     Event::Failed { unit, at, failure: Box::new(Failure::new(ErrorClass::Invalid, message)) }
 }
+
+#[cfg(test)]
+mod tests;

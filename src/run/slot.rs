@@ -100,3 +100,6 @@ impl Run {
         self.fans.get(at)?.units.get(index(place))
     }
 }
+
+#[cfg(test)]
+mod tests;

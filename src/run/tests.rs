@@ -7,7 +7,7 @@ mod story;
 
 use expect_test::{Expect, expect};
 
-pub(super) use story::Story;
+pub(super) use story::{Story, accepted, id, plan};
 
 /// Tells the story of a workflow, and compares what came of each line.
 pub(super) fn check(toml: &str, lines: &str, expected: Expect) {

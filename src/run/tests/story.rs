@@ -160,20 +160,13 @@ impl Story {
             }
             "late" => self.finished(unit, rest.parse().unwrap(), Ok(Payload::NULL)),
             "interrupt" => Input::Interrupted { unit, fencing },
-            "replay" => {
-                Input::Replay { unit, input: (!rest.is_empty()).then(|| payload(rest)) }
-            }
+            "replay" => Input::Replay { unit, input: (!rest.is_empty()).then(|| payload(rest)) },
             "give-up" => Input::GiveUp { unit, reason: "no use".into() },
             other => panic!("no line begins with {other}"),
         }
     }
 
-    fn finished(
-        &mut self,
-        unit: Unit,
-        fencing: u32,
-        outcome: Result<Payload, Failure>,
-    ) -> Input {
+    fn finished(&mut self, unit: Unit, fencing: u32, outcome: Result<Payload, Failure>) -> Input {
         let started = self.now;
         self.now = self.now.after(ATTEMPT);
         Input::Finished { unit, fencing, started, ended: self.now, outcome }

@@ -39,7 +39,10 @@ fn check(place: &Place, arguments: &str, expected: Expect) {
 fn ten_mistakes_are_ten_errors() {
     let place = Place::new();
     place.file("ten.toml", TEN);
-    check(&place, "check ten.toml", expect![[r#"
+    check(
+        &place,
+        "check ten.toml",
+        expect![[r#"
         exit 3
         ── stdout
         error[unknown-key]: unknown key `schedual` in workflow
@@ -125,7 +128,8 @@ fn ten_mistakes_are_ten_errors() {
 
         ── stderr
              Checked 1 file, 10 errors, 0 warnings
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -145,11 +149,15 @@ fn problems_as_json_are_one_object_a_line() {
 fn problems_as_annotations_for_github() {
     let place = Place::new();
     place.file("bad.toml", "[steps.a]\nrun = \"true\"\nretires = 3\n");
-    check(&place, "check --format github bad.toml", expect![[r#"
+    check(
+        &place,
+        "check --format github bad.toml",
+        expect![[r#"
         exit 3
         ── stdout
         ::error file=bad.toml,line=3,endLine=3,col=1,endColumn=8,title=unknown-key::unknown key `retires` in step `a`%0Ahelp: did you mean `retry.attempts`?
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -159,13 +167,17 @@ fn a_folder_is_searched_and_foreign_files_are_left_out() {
     place.file("flows/deep/b.toml", "[steps.b]\nrun = \"true\"\n");
     place.file("flows/Cargo.toml", "[package]\n");
     place.file("flows/.hidden/c.toml", "nonsense");
-    check(&place, "check -v flows", expect![[r#"
+    check(
+        &place,
+        "check -v flows",
+        expect![[r#"
         exit 0
         ── stderr
                   OK flows/a.toml
                   OK flows/deep/b.toml
              Checked 2 files, no problems
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -173,7 +185,10 @@ fn a_bad_file_does_not_hide_the_others() {
     let place = Place::new();
     place.file("a.toml", "[steps.a\n");
     place.file("b.toml", "[steps.b]\nrun = \"true\"\n");
-    check(&place, "check .", expect![[r#"
+    check(
+        &place,
+        "check .",
+        expect![[r#"
         exit 3
         ── stdout
         error[syntax]: this is not TOML: unclosed table, expected `]`
@@ -184,44 +199,61 @@ fn a_bad_file_does_not_hide_the_others() {
 
         ── stderr
              Checked 2 files, 1 error, 0 warnings
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn what_is_not_there_is_said() {
     let place = Place::new();
     std::fs::create_dir(place.path().join("empty")).unwrap();
-    check(&place, "check nothing.toml", expect![[r#"
+    check(
+        &place,
+        "check nothing.toml",
+        expect![[r#"
         exit 4
         ── stderr
         error: there is no file nothing.toml
         help: `windlass new` writes one to start from
-    "#]]);
-    check(&place, "check empty", expect![[r#"
+    "#]],
+    );
+    check(
+        &place,
+        "check empty",
+        expect![[r#"
         exit 4
         ── stderr
         error: there is no *.toml in empty
         help: `windlass new` writes a workflow to start from
-    "#]]);
-    check(&place, "graph nothing", expect![[r#"
+    "#]],
+    );
+    check(
+        &place,
+        "graph nothing",
+        expect![[r#"
         exit 4
         ── stderr
         error: there is no workflow `nothing`: neither nothing.toml nor workflows/nothing.toml exists
         help: give the path of a workflow file, or write one with `windlass new`
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn text_that_is_no_utf_8_is_said() {
     let place = Place::new();
     std::fs::write(place.path().join("x.toml"), b"name = \"x\"\n# \xff\n").unwrap();
-    check(&place, "check x.toml", expect![[r#"
+    check(
+        &place,
+        "check x.toml",
+        expect![[r#"
         exit 3
         ── stderr
         error: x.toml is not UTF-8 text: byte 13, in line 2
         help: save the file as UTF-8
              Checked 0 files, no problems
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -229,7 +261,10 @@ fn tasks_can_be_named() {
     let place = Place::new();
     place.file("t.toml", "[steps.a]\ntask = \"mail.send\"\n[steps.b]\ntask = \"mail.sned\"\n");
     place.call("check t.toml").code(0);
-    check(&place, "check --tasks mail.send t.toml", expect![[r#"
+    check(
+        &place,
+        "check --tasks mail.send t.toml",
+        expect![[r#"
         exit 3
         ── stdout
         error[unknown-task]: step `b` calls the task `mail.sned`, which is not registered
@@ -242,7 +277,8 @@ fn tasks_can_be_named() {
 
         ── stderr
              Checked 1 file, 1 error, 0 warnings
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -265,18 +301,26 @@ fn colour_goes_only_where_it_is_wanted() {
 #[test]
 fn codes_are_explained() {
     let place = Place::new();
-    check(&place, "explain unknown-key", expect![[r#"
+    check(
+        &place,
+        "explain unknown-key",
+        expect![[r#"
         exit 4
         ── stderr
         error: there is no code `unknown-key`
         help: `windlass explain` lists all codes
-    "#]]);
-    check(&place, "explain no-such-code", expect![[r#"
+    "#]],
+    );
+    check(
+        &place,
+        "explain no-such-code",
+        expect![[r#"
         exit 4
         ── stderr
         error: there is no code `no-such-code`
         help: `windlass explain` lists all codes
-    "#]]);
+    "#]],
+    );
     let list = place.call("explain").code(0).out;
     assert!(list.lines().count() > 10 && list.contains("unknown-key"), "{list}");
 }

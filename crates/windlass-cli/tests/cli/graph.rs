@@ -52,7 +52,9 @@ fn check(form: &str, expected: Expect) {
 
 #[test]
 fn text() {
-    check("text", expect![[r#"
+    check(
+        "text",
+        expect![[r#"
         exit 0
         ── stdout
         order · 9 steps in 5 waves, at most 2 at once
@@ -85,12 +87,15 @@ fn text() {
         inventory for each item:
           look run
           hold run ← look
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn mermaid() {
-    check("mermaid", expect![[r#"
+    check(
+        "mermaid",
+        expect![[r#"
         exit 0
         ── stdout
         ---
@@ -117,12 +122,15 @@ fn mermaid() {
             n4 -.-> n6
             n5 -.-> n6
             n7 -.-> n8
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn dot() {
-    check("dot", expect![[r#"
+    check(
+        "dot",
+        expect![[r#"
         exit 0
         ── stdout
         digraph "order" {
@@ -155,12 +163,15 @@ fn dot() {
             n5 -> n6 [style=dashed];
             n7 -> n8 [style=dashed];
         }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn json() {
-    check("json", expect![[r#"
+    check(
+        "json",
+        expect![[r#"
         exit 0
         ── stdout
         {
@@ -306,7 +317,8 @@ fn json() {
             }
           ]
         }
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

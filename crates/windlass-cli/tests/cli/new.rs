@@ -17,7 +17,8 @@ fn lists_the_templates() {
           backup     pack a folder, checksum it, verify it, keep the last few
 
           windlass new TEMPLATE [NAME]
-    "#]].assert_eq(&Place::new().call("new").shown());
+    "#]]
+    .assert_eq(&Place::new().call("new").shown());
 }
 
 #[test]
@@ -39,14 +40,16 @@ fn writes_a_file_and_never_overwrites() {
         ── stderr
              Created flows/greeting.toml
                    → windlass run flows/greeting.toml
-    "#]].assert_eq(&place.call("new hello flows/greeting").shown());
+    "#]]
+    .assert_eq(&place.call("new hello flows/greeting").shown());
     std::fs::write(place.path().join("flows/greeting.toml"), "mine").unwrap();
     expect![[r#"
         exit 2
         ── stderr
         error: flows/greeting.toml exists already
         help: give the workflow another name: windlass new TEMPLATE NAME
-    "#]].assert_eq(&place.call("new hello flows/greeting").shown());
+    "#]]
+    .assert_eq(&place.call("new hello flows/greeting").shown());
     assert_eq!(place.read("flows/greeting.toml"), "mine");
 }
 
@@ -58,11 +61,13 @@ fn refuses_names_that_are_none() {
         ── stderr
         error: there is no template `nothing`
         help: the templates are hello, order, fan-out, pipeline, http, backup
-    "#]].assert_eq(&place.call("new nothing").shown());
+    "#]]
+    .assert_eq(&place.call("new nothing").shown());
     expect![[r#"
         exit 0
         ── stderr
              Created a.b.toml
                    → windlass run a.b.toml
-    "#]].assert_eq(&place.call("new hello a$b").shown());
+    "#]]
+    .assert_eq(&place.call("new hello a$b").shown());
 }

@@ -1,0 +1,444 @@
+use expect_test::expect;
+
+use crate::run::tests::check;
+
+#[test]
+fn a_fan_in_starts_once_after_the_last() {
+    check(
+        r#"
+        [steps.a]
+        task = "t"
+        [steps.b]
+        task = "t"
+        [steps.both]
+        task = "t"
+        depends_on = ["a", "b"]
+        "#,
+        "
+        ok b 2
+        ok a 1
+        ok both
+        ",
+        expect![[r#"
+              accepted
+              began
+              ready a
+              ready b
+                dispatch a try 1 #1
+                dispatch b try 1 #1
+            > ok b 2
+              succeeded b 2
+            > ok a 1
+              succeeded a 1
+              ready both
+                dispatch both try 1 #1
+            > ok both
+              succeeded both null
+              ended succeeded null
+                end
+        "#]],
+    );
+}
+
+#[test]
+fn a_failed_dependency_blocks_at_once_and_all_the_way_down() {
+    check(
+        r#"
+        [steps.a]
+        task = "t"
+        [steps.slow]
+        task = "t"
+        [steps.both]
+        task = "t"
+        depends_on = ["a", "slow"]
+        [steps.after]
+        task = "t"
+        depends_on = ["both"]
+        "#,
+        "
+        fail a boom
+        ok slow
+        show
+        ",
+        expect![[r#"
+              accepted
+              began
+              ready a
+              ready slow
+                dispatch a try 1 #1
+                dispatch slow try 1 #1
+            > fail a boom
+              attempt_failed a boom: no luck
+              failed a boom: no luck
+              blocked both by a
+              blocked after by both
+                bury a
+            > ok slow
+              succeeded slow null
+              ended failed null boom: step `a` failed: no luck
+                end
+            > show
+              failed
+                a failed
+                slow succeeded
+                both blocked: step `a` failed
+                after blocked: step `both` was blocked
+        "#]],
+    );
+}
+
+#[test]
+fn who_only_waits_for_a_skipped_step_runs_and_who_reads_it_is_skipped() {
+    check(
+        r#"
+        [steps.a]
+        task = "t"
+        when = "input.wanted"
+        [steps.waits]
+        task = "t"
+        depends_on = ["a"]
+        [steps.reads]
+        task = "t"
+        with.x = "${{ steps.a.output }}"
+        [steps.reads_on]
+        task = "t"
+        with.x = "${{ steps.reads.output }}"
+        [steps.asks]
+        task = "t"
+        with.x = "${{ steps.a.output | default(1) }}"
+        "#,
+        r#"
+        accept 0s {"wanted":false}
+        show
+        ok waits
+        ok asks
+        "#,
+        expect![[r#"
+              accepted
+              began
+              skipped a: when
+              ready waits
+              skipped reads: needs a
+              ready asks
+              skipped reads_on: needs reads
+                dispatch waits try 1 #1
+                dispatch asks try 1 #1
+            > show
+              running
+                a skipped: `when` is false
+                waits ready
+                reads skipped: needs the output of skipped step `a`
+                reads_on skipped: needs the output of skipped step `reads`
+                asks ready
+            > ok waits
+              succeeded waits null
+            > ok asks
+              succeeded asks null
+              ended succeeded {"waits":null,"asks":null}
+                end
+        "#]],
+    );
+}
+
+#[test]
+fn an_allowed_failure_satisfies_an_order_and_not_a_need() {
+    check(
+        r#"
+        [steps.first]
+        task = "t"
+        [steps.a]
+        task = "t"
+        depends_on = ["first"]
+        allow_failure = true
+        [steps.waits]
+        task = "t"
+        depends_on = ["a"]
+        with = 1
+        [steps.reads]
+        task = "t"
+        with.x = "${{ steps.a.output }}"
+        "#,
+        "
+        ok first
+        fail a boom
+        ok waits
+        show
+        ",
+        expect![[r#"
+              accepted
+              began
+              ready first
+                dispatch first try 1 #1
+            > ok first
+              succeeded first null
+              ready a
+                dispatch a try 1 #1
+            > fail a boom
+              attempt_failed a boom: no luck
+              failed a boom: no luck
+              ready waits
+              skipped reads: needs a
+                dispatch waits try 1 #1
+            > ok waits
+              succeeded waits null
+              ended succeeded {"waits":null}
+                end
+            > show
+              succeeded
+                first succeeded
+                a failed (allowed)
+                waits succeeded
+                reads skipped: needs the output of failed step `a`
+        "#]],
+    );
+}
+
+#[test]
+fn the_first_success_wins_the_race_and_the_losers_are_cancelled() {
+    check(
+        r#"
+        [steps.a]
+        task = "t"
+        [steps.long]
+        task = "t"
+        [steps.b]
+        task = "t"
+        depends_on = ["long"]
+        [steps.c]
+        task = "t"
+        retry = { attempts = 2 }
+        [steps.shared]
+        task = "t"
+        [steps.winner]
+        task = "t"
+        join = "any"
+        depends_on = ["a", "b", "c", "shared"]
+        with = 1
+        [steps.other]
+        task = "t"
+        depends_on = ["shared"]
+        "#,
+        "
+        start long
+        fail c boom
+        ok a
+        late long 1
+        ok winner
+        ok shared
+        ok other
+        show
+        ",
+        expect![[r#"
+              accepted
+              began
+              ready a
+              ready long
+              ready c
+              ready shared
+                dispatch a try 1 #1
+                dispatch long try 1 #1
+                dispatch c try 1 #1
+                dispatch shared try 1 #1
+            > start long
+              started long
+            > fail c boom
+              attempt_failed c boom: no luck
+              retry_scheduled c at 908ms
+                arm retry c at 908ms
+            > ok a
+              succeeded a null
+              cancelled b
+              cancelled c
+              cancelled long
+              ready winner
+                abort long #1
+                dispatch winner try 1 #1
+            > late long 1
+              nothing
+            > ok winner
+              succeeded winner null
+            > ok shared
+              succeeded shared null
+              ready other
+                dispatch other try 1 #1
+            > ok other
+              succeeded other null
+              ended succeeded {"winner":null,"other":null}
+                end
+            > show
+              succeeded
+                a succeeded
+                long cancelled: it was not needed any more
+                b cancelled: it was not needed any more
+                c cancelled: it was not needed any more
+                shared succeeded
+                winner succeeded
+                other succeeded
+        "#]],
+    );
+}
+
+#[test]
+fn a_count_that_cannot_be_reached_blocks() {
+    check(
+        r#"
+        [steps.a]
+        task = "t"
+        [steps.b]
+        task = "t"
+        [steps.c]
+        task = "t"
+        [steps.two]
+        task = "t"
+        join = 2
+        depends_on = ["a", "b", "c"]
+        with = 1
+        "#,
+        "
+        fail a boom
+        ok b
+        fail c boom
+        show
+        ",
+        expect![[r#"
+              accepted
+              began
+              ready a
+              ready b
+              ready c
+                dispatch a try 1 #1
+                dispatch b try 1 #1
+                dispatch c try 1 #1
+            > fail a boom
+              attempt_failed a boom: no luck
+              failed a boom: no luck
+                bury a
+            > ok b
+              succeeded b null
+            > fail c boom
+              attempt_failed c boom: no luck
+              failed c boom: no luck
+              blocked two by a
+              ended failed null boom: step `a` failed: no luck
+                bury c
+                end
+            > show
+              failed
+                a failed
+                b succeeded
+                c failed
+                two blocked: step `a` failed
+        "#]],
+    );
+}
+
+#[test]
+fn settled_waits_for_all_whatever_their_result() {
+    check(
+        r#"
+        [steps.a]
+        task = "t"
+        [steps.b]
+        task = "t"
+        depends_on = ["a"]
+        [steps.c]
+        task = "t"
+        [steps.record]
+        task = "t"
+        join = "settled"
+        depends_on = ["a", "b", "c"]
+        with = "${{ steps }}"
+        "#,
+        "
+        fail a boom
+        ok c
+        ok record
+        show
+        ",
+        expect![[r#"
+              accepted
+              began
+              ready a
+              ready c
+                dispatch a try 1 #1
+                dispatch c try 1 #1
+            > fail a boom
+              attempt_failed a boom: no luck
+              failed a boom: no luck
+              blocked b by a
+                bury a
+            > ok c
+              succeeded c null
+              ready record
+                dispatch record try 1 #1
+            > ok record
+              succeeded record null
+              ended failed null boom: step `a` failed: no luck
+                end
+            > show
+              failed
+                a failed
+                b blocked: step `a` failed
+                c succeeded
+                record succeeded
+        "#]],
+    );
+}
+
+#[test]
+fn a_handler_of_a_failure_runs_by_its_condition() {
+    let toml = r#"
+        [steps.a]
+        task = "t"
+        allow_failure = true
+        [steps.rescue]
+        task = "t"
+        join = "settled"
+        when = "steps.a.status == 'failed'"
+        with.why = "${{ steps.a.error.class }}"
+        [steps.celebrate]
+        task = "t"
+        depends_on = ["a"]
+        when = "steps.a.status == 'succeeded'"
+        with = 1
+        "#;
+    check(
+        toml,
+        "fail a boom\n ok rescue",
+        expect![[r#"
+          accepted
+          began
+          ready a
+            dispatch a try 1 #1
+        > fail a boom
+          attempt_failed a boom: no luck
+          failed a boom: no luck
+          ready rescue
+          skipped celebrate: when
+            dispatch rescue try 1 #1
+        > ok rescue
+          succeeded rescue null
+          ended succeeded {"rescue":null}
+            end
+    "#]],
+    );
+    check(
+        toml,
+        "ok a\n ok celebrate",
+        expect![[r#"
+          accepted
+          began
+          ready a
+            dispatch a try 1 #1
+        > ok a
+          succeeded a null
+          skipped rescue: when
+          ready celebrate
+            dispatch celebrate try 1 #1
+        > ok celebrate
+          succeeded celebrate null
+          ended succeeded {"celebrate":null}
+            end
+    "#]],
+    );
+}

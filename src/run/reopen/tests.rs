@@ -1,0 +1,676 @@
+use expect_test::expect;
+
+use crate::run::tests::check;
+
+const DIAMOND: &str = r#"
+    [steps.a]
+    task = "t"
+    [steps.b]
+    task = "t"
+    depends_on = ["a"]
+    [steps.c]
+    task = "t"
+    depends_on = ["b"]
+    [steps.d]
+    task = "t"
+    depends_on = ["a"]
+    "#;
+
+#[test]
+fn a_retry_of_what_failed_keeps_what_succeeded() {
+    check(
+        DIAMOND,
+        "
+        retry failed
+        ok a 1
+        fail b boom
+        ok d
+        retry failed
+        ok b 2
+        ok c 3
+        attempts
+        ",
+        expect![[r#"
+              accepted
+              began
+              ready a
+                dispatch a try 1 #1
+            > retry failed
+              nothing
+            > ok a 1
+              succeeded a 1
+              ready b
+              ready d
+                dispatch b try 1 #1
+                dispatch d try 1 #1
+            > fail b boom
+              attempt_failed b boom: no luck
+              failed b boom: no luck
+              blocked c by b
+                bury b
+            > ok d
+              succeeded d null
+              ended failed null boom: step `b` failed: no luck
+                end
+            > retry failed
+              reopened b c
+              ready b
+                exhume b
+                dispatch b try 1 #2
+            > ok b 2
+              succeeded b 2
+              ready c
+                dispatch c try 1 #1
+            > ok c 3
+              succeeded c 3
+              ended succeeded {"c":3,"d":null}
+                end
+            > attempts
+              a try 1 #1 0ms..10ms Succeeded
+              b try 1 #1 10ms..20ms Failed boom
+              b try 1 #2 30ms..40ms Succeeded
+              c try 1 #1 40ms..50ms Succeeded
+              d try 1 #1 20ms..30ms Succeeded
+        "#]],
+    );
+}
+
+#[test]
+fn a_retry_from_a_step_runs_it_and_all_that_depend_on_it() {
+    check(
+        DIAMOND,
+        "
+        ok a 1
+        ok b 1
+        ok c 1
+        ok d 1
+        retry b
+        late b 1
+        ok b 2
+        ok c 2
+        retry start
+        ok a 3
+        ok d 3
+        ok b 3
+        ok c 3
+        attempts
+        ",
+        expect![[r#"
+              accepted
+              began
+              ready a
+                dispatch a try 1 #1
+            > ok a 1
+              succeeded a 1
+              ready b
+              ready d
+                dispatch b try 1 #1
+                dispatch d try 1 #1
+            > ok b 1
+              succeeded b 1
+              ready c
+                dispatch c try 1 #1
+            > ok c 1
+              succeeded c 1
+            > ok d 1
+              succeeded d 1
+              ended succeeded {"c":1,"d":1}
+                end
+            > retry b
+              reopened b c
+              ready b
+                dispatch b try 1 #2
+            > late b 1
+              nothing
+            > ok b 2
+              succeeded b 2
+              ready c
+                dispatch c try 1 #2
+            > ok c 2
+              succeeded c 2
+              ended succeeded {"c":2,"d":1}
+                end
+            > retry start
+              reopened a b c d
+              ready a
+                dispatch a try 1 #2
+            > ok a 3
+              succeeded a 3
+              ready b
+              ready d
+                dispatch b try 1 #3
+                dispatch d try 1 #2
+            > ok d 3
+              succeeded d 3
+            > ok b 3
+              succeeded b 3
+              ready c
+                dispatch c try 1 #3
+            > ok c 3
+              succeeded c 3
+              ended succeeded {"c":3,"d":3}
+                end
+            > attempts
+              a try 1 #1 0ms..10ms Succeeded
+              a try 1 #2 70ms..80ms Succeeded
+              b try 1 #1 10ms..20ms Succeeded
+              b try 1 #2 50ms..60ms Succeeded
+              b try 1 #3 90ms..100ms Succeeded
+              c try 1 #1 20ms..30ms Succeeded
+              c try 1 #2 60ms..70ms Succeeded
+              c try 1 #3 100ms..110ms Succeeded
+              d try 1 #1 30ms..40ms Succeeded
+              d try 1 #2 80ms..90ms Succeeded
+        "#]],
+    );
+}
+
+#[test]
+fn a_cancelled_run_goes_on_where_it_was() {
+    check(
+        DIAMOND,
+        "
+        ok a 1
+        start b
+        cancel
+        retry failed
+        ok b
+        ok c
+        ok d
+        attempts
+        ",
+        expect![[r#"
+              accepted
+              began
+              ready a
+                dispatch a try 1 #1
+            > ok a 1
+              succeeded a 1
+              ready b
+              ready d
+                dispatch b try 1 #1
+                dispatch d try 1 #1
+            > start b
+              started b
+            > cancel
+              cancel_requested: by hand
+              cancelled b
+              cancelled c
+              cancelled d
+              ended cancelled null
+                abort b #1
+                abort d #1
+                end
+            > retry failed
+              reopened b c d
+              ready b
+              ready d
+                dispatch b try 1 #2
+                dispatch d try 1 #2
+            > ok b
+              succeeded b null
+              ready c
+                dispatch c try 1 #1
+            > ok c
+              succeeded c null
+            > ok d
+              succeeded d null
+              ended succeeded {"c":null,"d":null}
+                end
+            > attempts
+              a try 1 #1 0ms..10ms Succeeded
+              b try 1 #1 10ms..10ms Cancelled
+              b try 1 #2 10ms..20ms Succeeded
+              c try 1 #1 20ms..30ms Succeeded
+              d try 1 #2 30ms..40ms Succeeded
+        "#]],
+    );
+}
+
+#[test]
+fn skips_that_came_of_a_failure_are_thought_over_again() {
+    check(
+        r#"
+        [steps.a]
+        task = "t"
+        [steps.good]
+        task = "t"
+        join = "settled"
+        when = "steps.a.status == 'succeeded'"
+        [steps.bad]
+        task = "t"
+        join = "settled"
+        when = "steps.a.status == 'failed'"
+        "#,
+        "
+        fail a boom
+        ok bad
+        retry failed
+        ok a
+        ok good
+        show
+        ",
+        expect![[r#"
+              accepted
+              began
+              ready a
+                dispatch a try 1 #1
+            > fail a boom
+              attempt_failed a boom: no luck
+              failed a boom: no luck
+              skipped good: when
+              ready bad
+                bury a
+                dispatch bad try 1 #1
+            > ok bad
+              succeeded bad null
+              ended failed null boom: step `a` failed: no luck
+                end
+            > retry failed
+              reopened a good
+              ready a
+                exhume a
+                dispatch a try 1 #2
+            > ok a
+              succeeded a null
+              ready good
+                dispatch good try 1 #1
+            > ok good
+              succeeded good null
+              ended succeeded {"good":null,"bad":null}
+                end
+            > show
+              succeeded
+                a succeeded
+                good succeeded
+                bad succeeded
+        "#]],
+    );
+}
+
+#[test]
+fn who_lost_a_race_stays_out_of_a_retry() {
+    check(
+        r#"
+        [steps.a]
+        task = "t"
+        [steps.b]
+        task = "t"
+        [steps.first]
+        task = "t"
+        join = "any"
+        depends_on = ["a", "b"]
+        with = 1
+        "#,
+        "
+        ok a
+        fail first boom
+        retry failed
+        ok first
+        show
+        ",
+        expect![[r#"
+              accepted
+              began
+              ready a
+              ready b
+                dispatch a try 1 #1
+                dispatch b try 1 #1
+            > ok a
+              succeeded a null
+              cancelled b
+              ready first
+                abort b #1
+                dispatch first try 1 #1
+            > fail first boom
+              attempt_failed first boom: no luck
+              failed first boom: no luck
+              ended failed null boom: step `first` failed: no luck
+                bury first
+                end
+            > retry failed
+              reopened first
+              ready first
+                exhume first
+                dispatch first try 1 #2
+            > ok first
+              succeeded first null
+              ended succeeded null
+                end
+            > show
+              succeeded
+                a succeeded
+                b cancelled: it was not needed any more
+                first succeeded
+        "#]],
+    );
+}
+
+#[test]
+fn the_replay_of_a_dead_letter_goes_on_in_a_live_run() {
+    check(
+        DIAMOND,
+        r#"
+        ok a 1
+        fail b boom
+        replay c
+        replay b {"x":1}
+        ok b 2
+        ok d
+        ok c
+        replay b
+        "#,
+        expect![[r#"
+              accepted
+              began
+              ready a
+                dispatch a try 1 #1
+            > ok a 1
+              succeeded a 1
+              ready b
+              ready d
+                dispatch b try 1 #1
+                dispatch d try 1 #1
+            > fail b boom
+              attempt_failed b boom: no luck
+              failed b boom: no luck
+              blocked c by b
+                bury b
+            > replay c
+              nothing
+            > replay b {"x":1}
+              replayed b: b c
+              ready b
+                exhume b
+                dispatch b try 1 #2
+            > ok b 2
+              succeeded b 2
+              ready c
+                dispatch c try 1 #1
+            > ok d
+              succeeded d null
+            > ok c
+              succeeded c null
+              ended succeeded {"c":null,"d":null}
+                end
+            > replay b
+              nothing
+        "#]],
+    );
+}
+
+const FAN: &str = r#"
+    [steps.each]
+    task = "t"
+    for_each = "[10, 11, 12]"
+    [steps.after]
+    task = "t"
+    with.all = "${{ steps.each.output }}"
+    "#;
+
+#[test]
+fn a_retry_of_a_fan_out_runs_the_failed_items_only() {
+    check(
+        FAN,
+        "
+        ok each[0] 0
+        fail each[1] boom
+        fail each[2] boom
+        retry failed
+        ok each[2] 2
+        ok each[1] 1
+        ok after
+        attempts
+        ",
+        expect![[r#"
+              accepted
+              began
+              fanned_out each [10, 11, 12]
+                dispatch each[0] try 1 #1
+                dispatch each[1] try 1 #1
+                dispatch each[2] try 1 #1
+            > ok each[0] 0
+              succeeded each[0] 0
+            > fail each[1] boom
+              attempt_failed each[1] boom: no luck
+              failed each[1] boom: no luck
+                bury each[1]
+            > fail each[2] boom
+              attempt_failed each[2] boom: no luck
+              failed each[2] boom: no luck
+              failed each boom: 2 of 3 items failed; item 1: no luck
+              blocked after by each
+              ended failed null boom: step `each` failed: 2 of 3 items failed; item 1: no luck
+                bury each[2]
+                end
+            > retry failed
+              reopened each each[1] each[2] after
+                exhume each[1]
+                exhume each[2]
+                dispatch each[1] try 1 #2
+                dispatch each[2] try 1 #2
+            > ok each[2] 2
+              succeeded each[2] 2
+            > ok each[1] 1
+              succeeded each[1] 1
+              gathered each [0,1,2]
+              ready after
+                dispatch after try 1 #1
+            > ok after
+              succeeded after null
+              ended succeeded null
+                end
+            > attempts
+              each[0] try 1 #1 0ms..10ms Succeeded
+              each[1] try 1 #1 10ms..20ms Failed boom
+              each[1] try 1 #2 40ms..50ms Succeeded
+              each[2] try 1 #1 20ms..30ms Failed boom
+              each[2] try 1 #2 30ms..40ms Succeeded
+              after try 1 #1 50ms..60ms Succeeded
+        "#]],
+    );
+}
+
+#[test]
+fn one_item_is_replayed_and_the_others_stay_failed() {
+    check(
+        FAN,
+        "
+        ok each[0] 0
+        fail each[1] boom
+        fail each[2] boom
+        replay each[1]
+        ok each[1] 1
+        replay each[2]
+        ok each[2] 2
+        ok after
+        ",
+        expect![[r#"
+              accepted
+              began
+              fanned_out each [10, 11, 12]
+                dispatch each[0] try 1 #1
+                dispatch each[1] try 1 #1
+                dispatch each[2] try 1 #1
+            > ok each[0] 0
+              succeeded each[0] 0
+            > fail each[1] boom
+              attempt_failed each[1] boom: no luck
+              failed each[1] boom: no luck
+                bury each[1]
+            > fail each[2] boom
+              attempt_failed each[2] boom: no luck
+              failed each[2] boom: no luck
+              failed each boom: 2 of 3 items failed; item 1: no luck
+              blocked after by each
+              ended failed null boom: step `each` failed: 2 of 3 items failed; item 1: no luck
+                bury each[2]
+                end
+            > replay each[1]
+              replayed each[1]: each each[1] after
+                exhume each[1]
+                dispatch each[1] try 1 #2
+            > ok each[1] 1
+              succeeded each[1] 1
+              failed each boom: 1 of 3 items failed; item 2: no luck
+              blocked after by each
+              ended failed null boom: step `each` failed: 1 of 3 items failed; item 2: no luck
+                end
+            > replay each[2]
+              replayed each[2]: each each[2] after
+                exhume each[2]
+                dispatch each[2] try 1 #2
+            > ok each[2] 2
+              succeeded each[2] 2
+              gathered each [0,1,2]
+              ready after
+                dispatch after try 1 #1
+            > ok after
+              succeeded after null
+              ended succeeded null
+                end
+        "#]],
+    );
+}
+
+#[test]
+fn a_fan_out_that_is_asked_for_as_a_step_starts_anew() {
+    check(
+        FAN,
+        "
+        ok each[0] 0
+        ok each[1] 1
+        ok each[2] 2
+        ok after
+        retry each
+        ok each[0] 10
+        ok each[1] 11
+        ok each[2] 12
+        ok after
+        attempts
+        ",
+        expect![[r#"
+              accepted
+              began
+              fanned_out each [10, 11, 12]
+                dispatch each[0] try 1 #1
+                dispatch each[1] try 1 #1
+                dispatch each[2] try 1 #1
+            > ok each[0] 0
+              succeeded each[0] 0
+            > ok each[1] 1
+              succeeded each[1] 1
+            > ok each[2] 2
+              succeeded each[2] 2
+              gathered each [0,1,2]
+              ready after
+                dispatch after try 1 #1
+            > ok after
+              succeeded after null
+              ended succeeded null
+                end
+            > retry each
+              reopened each after
+              fanned_out each [10, 11, 12]
+                dispatch each[0] try 1 #2
+                dispatch each[1] try 1 #2
+                dispatch each[2] try 1 #2
+            > ok each[0] 10
+              succeeded each[0] 10
+            > ok each[1] 11
+              succeeded each[1] 11
+            > ok each[2] 12
+              succeeded each[2] 12
+              gathered each [10,11,12]
+              ready after
+                dispatch after try 1 #2
+            > ok after
+              succeeded after null
+              ended succeeded null
+                end
+            > attempts
+              each[0] try 1 #1 0ms..10ms Succeeded
+              each[0] try 1 #2 40ms..50ms Succeeded
+              each[1] try 1 #1 10ms..20ms Succeeded
+              each[1] try 1 #2 50ms..60ms Succeeded
+              each[2] try 1 #1 20ms..30ms Succeeded
+              each[2] try 1 #2 60ms..70ms Succeeded
+              after try 1 #1 30ms..40ms Succeeded
+              after try 1 #2 70ms..80ms Succeeded
+        "#]],
+    );
+}
+
+#[test]
+fn a_step_of_a_body_is_replayed_with_what_is_behind_it() {
+    check(
+        r#"
+        [steps.files]
+        for_each = "[0, 1]"
+        tolerate = 0
+        max_parallel = 1
+        [steps.files.steps.fetch]
+        task = "t"
+        [steps.files.steps.count]
+        task = "t"
+        depends_on = ["fetch"]
+        "#,
+        "
+        fail files.fetch[0] boom
+        show
+        replay files.fetch[0]
+        ok files.fetch[0]
+        ok files.count[0] 0
+        ok files.fetch[1]
+        ok files.count[1] 1
+        show
+        ",
+        expect![[r#"
+              accepted
+              began
+              fanned_out files [0, 1]
+              ready files.fetch[0]
+                dispatch files.fetch[0] try 1 #1
+            > fail files.fetch[0] boom
+              attempt_failed files.fetch[0] boom: no luck
+              failed files.fetch[0] boom: no luck
+              blocked files.count[0] by files.fetch
+              failed files boom: 1 of 2 items failed; item 0: no luck
+              ended failed null boom: step `files` failed: 1 of 2 items failed; item 0: no luck
+                bury files.fetch[0]
+                end
+            > show
+              failed
+                files failed
+                  fetch failed
+                  count cancelled: it was not needed any more
+            > replay files.fetch[0]
+              replayed files.fetch[0]: files files.fetch[0] files.count[0] files.fetch[1] files.count[1]
+              ready files.fetch[0]
+                exhume files.fetch[0]
+                dispatch files.fetch[0] try 1 #2
+            > ok files.fetch[0]
+              succeeded files.fetch[0] null
+              ready files.count[0]
+                dispatch files.count[0] try 1 #1
+            > ok files.count[0] 0
+              succeeded files.count[0] 0
+              ready files.fetch[1]
+                dispatch files.fetch[1] try 1 #1
+            > ok files.fetch[1]
+              succeeded files.fetch[1] null
+              ready files.count[1]
+                dispatch files.count[1] try 1 #1
+            > ok files.count[1] 1
+              succeeded files.count[1] 1
+              gathered files [{"fetch":null,"count":0},{"fetch":null,"count":1}]
+              ended succeeded [{"fetch":null,"count":0},{"fetch":null,"count":1}]
+                end
+            > show
+              succeeded
+                files succeeded
+                  fetch succeeded
+                  count succeeded
+        "#]],
+    );
+}
