@@ -55,7 +55,8 @@ impl<T> Inbox<T> {
         }
     }
 
-    fn put(&self, add: impl FnOnce(&mut Vec<T>)) {
+    /// Sends what `add` adds.
+    pub(crate) fn put(&self, add: impl FnOnce(&mut Vec<T>)) {
         let mut state = lock(&self.state);
         add(&mut state.items);
         if state.closed {
@@ -68,6 +69,11 @@ impl<T> Inbox<T> {
         state.awake = true;
         drop(state);
         wake();
+    }
+
+    /// Looks at what waits.
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&[T]) -> R) -> R {
+        look(&lock(&self.state).items)
     }
 
     /// Takes all that waits; `into` must be empty, and its memory is used for what comes next.

@@ -140,9 +140,10 @@ impl Queue {
         if requests.is_empty() {
             return;
         }
-        let ready = requests.iter().filter(|request| matches!(request, Request::Ready(_))).count();
-        self.counts.depth.fetch_add(ready, Ordering::AcqRel);
-        self.inbox.send_all(requests);
+        self.inbox.put(|waiting| {
+            self.counts.depth.fetch_add(ready_among(requests), Ordering::AcqRel);
+            waiting.append(requests);
+        });
     }
 
     /// Reserves room for a run's first job.
@@ -170,6 +171,13 @@ impl Queue {
     /// Whether a start waits for room instead of being refused.
     pub(crate) fn waits(&self) -> bool {
         self.settings.when_full == WhenFull::Wait
+    }
+
+    /// Whether an attempt waits at the door or is in a worker's hands.
+    pub(crate) fn holds(&self, key: &AttemptKey) -> bool {
+        let waits = |request: &Request| matches!(request, Request::Ready(job) if job.key() == *key);
+        self.desks.iter().any(|desk| desk.holds(key))
+            || self.inbox.look(|requests| requests.iter().any(waits))
     }
 
     /// How many attempts run in tasks.
@@ -280,6 +288,10 @@ impl State {
     }
 }
 
+fn ready_among(requests: &[Request]) -> usize {
+    requests.iter().filter(|request| matches!(request, Request::Ready(_))).count()
+}
+
 pub(super) struct QueueActor;
 
 impl Actor for QueueActor {
@@ -292,6 +304,10 @@ impl Actor for QueueActor {
         myself: ActorRef<Msg>,
         (shared, queue): Self::Arguments,
     ) -> Result<State, ActorProcessingErr> {
+        // What a predecessor had taken is gone; what waits at the door is not.
+        queue.inbox.look(|waiting| {
+            queue.counts.depth.store(ready_among(waiting), Ordering::Release);
+        });
         queue.inbox.attach(move || drop(myself.cast(Msg::Drain)));
         Ok(State {
             shared,

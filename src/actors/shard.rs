@@ -195,7 +195,7 @@ impl State {
             Request::Reappend => self.reappend(),
             Request::Adopt(runs) => self.adopt(runs, now),
             Request::Keys(keys) => self.keys.extend(keys),
-            Request::OweQueue(queue) => self.owe_queue(queue),
+            Request::OweQueue(queue) => self.owe_queue(queue, now),
             Request::OweTimers => self.owe_timers(),
             Request::Watch(run, reply) => self.watch(run, reply),
             Request::Look(run, reply) => self.look(run, reply),

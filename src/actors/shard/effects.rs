@@ -8,7 +8,7 @@ use crate::actors::queue::{Job, Request as ToQueue, StartRecord};
 use crate::clock::Timestamp;
 use crate::dead_letter::{CauseId, DeadLetter, DeadLetterId};
 use crate::id::{Name, RunId};
-use crate::run::{Effect, Unit};
+use crate::run::{Effect, Input, Unit};
 
 impl State {
     /// Does and answers what has waited.
@@ -112,25 +112,36 @@ impl State {
     /// A worker may not run the handler before its start is durable: record it, then hand it back.
     pub(super) fn record_start(&mut self, mut job: Job, at: Timestamp, now: Timestamp) {
         let id = job.run;
-        let input = crate::run::Input::Started { unit: job.unit, fencing: job.fencing, at };
+        let input = Input::Started { unit: job.unit, fencing: job.fencing, at };
         self.input(id, &input, now);
         self.urgent = true;
         job.start = StartRecord::Done;
         self.gated.push(Release::Begin(Box::new(job)));
     }
 
-    /// Says again what this queue should have.
-    pub(super) fn owe_queue(&mut self, queue: usize) {
+    /// Says again what this queue should have: what is ready, and what was on its way to a worker
+    /// for the second time, its start being recorded.
+    pub(super) fn owe_queue(&mut self, queue: usize, now: Timestamp) {
         let held = std::sync::Arc::clone(&self.shared.queues[queue]);
+        let is_here =
+            |run: RunId, unit: Unit, fencing: u32| held.holds(&AttemptKey { run, unit, fencing });
         let owed = self.owed(|live, effect| {
             matches!(effect, Effect::Dispatch { unit, .. } if live.workflow.queue(unit.node) == queue)
         });
         for (run, effect) in owed {
-            let Effect::Dispatch { unit, fencing, .. } = effect else { continue };
-            let key = AttemptKey { run, unit, fencing };
-            if !held.desks.iter().any(|desk| desk.holds(&key)) {
-                self.act(run, effect);
+            let Effect::Dispatch { unit, attempt, fencing, .. } = effect else { continue };
+            if !is_here(run, unit, fencing) {
+                self.dispatch(run, unit, (attempt, fencing), StartRecord::Lazy);
             }
+        }
+        let mut lost = Vec::new();
+        for (id, live) in self.runs.iter().filter(|(_, live)| !live.dormant) {
+            let running = live.run.running().into_iter();
+            let ours = running.filter(|(unit, _)| live.workflow.queue(unit.node) == queue);
+            lost.extend(ours.filter(|(unit, f)| !is_here(*id, *unit, *f)).map(|unit| (*id, unit)));
+        }
+        for (run, (unit, fencing)) in lost {
+            self.input(run, &Input::Interrupted { unit, fencing }, now);
         }
     }
 

@@ -43,14 +43,9 @@ impl State {
     }
 
     pub(super) fn cancel(&mut self, id: RunId, reason: Box<str>, answer: Answer, now: Timestamp) {
-        let Some(live) = self.runs.get_mut(&id) else {
-            return drop(answer.send(Err(format!("run {id} has ended"))));
+        let Some(live) = self.runs.get_mut(&id).filter(|live| !live.run.state().is_end()) else {
+            return drop(answer.send(Err(self.why_not_here(id))));
         };
-        if live.run.state().is_end() {
-            return drop(
-                answer.send(Err(format!("run {id} has ended: it {}", live.run.state().as_str()))),
-            );
-        }
         live.dormant = false;
         self.audit(now, format!("cancel {id}: {reason}"));
         self.input(id, &Input::Cancel { reason }, now);
@@ -125,6 +120,16 @@ impl State {
             Err(why) => drop(answer.send(Err(why))),
         }
         None
+    }
+
+    /// Why nothing of a run can be ended.
+    fn why_not_here(&self, id: RunId) -> String {
+        let live = self.runs.get(&id).map(|live| live.run.state());
+        let archived = || self.shared.journal.archived(id).ok().flatten();
+        match live.or_else(|| archived().map(|(summary, _)| summary.state)) {
+            Some(state) => format!("run {id} has ended: it is {}", state.as_str()),
+            None => format!("there is no run {id}"),
+        }
     }
 
     /// Reads an archived run; one read, on the operator's account.
