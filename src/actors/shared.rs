@@ -28,7 +28,7 @@ pub(crate) struct Shared {
     pub(crate) executor: Executor,
     pub(crate) durability: Durability,
     /// Where the runs' folders are; `None`: nowhere.
-    pub(crate) runs_folder: Option<PathBuf>,
+    pub(crate) runs_folder: Option<Arc<Path>>,
     pub(crate) shards: Vec<Arc<Inbox<shard::Request>>>,
     pub(crate) queues: Vec<Arc<Queue>>,
     pub(crate) letters: Vec<DeadLetterBox>,
@@ -77,8 +77,8 @@ impl Shared {
     }
 
     /// The run's own folder.
-    pub(crate) fn run_folder(&self, run: RunId) -> Option<Arc<Path>> {
-        self.runs_folder.as_ref().map(|folder| folder.join(run.to_string()).into())
+    pub(crate) fn run_folder(&self, run: RunId) -> Option<PathBuf> {
+        self.runs_folder.as_ref().map(|folder| folder.join(run.to_string()))
     }
 }
 

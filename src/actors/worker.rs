@@ -22,7 +22,7 @@ use crate::definition::{ErrorClass, format_duration};
 use crate::id::RunId;
 use crate::payload::Payload;
 use crate::plan::{Node, Verb};
-use crate::run::{Failure, Input};
+use crate::run::{AttemptSource, Failure, Input};
 use crate::task::{Attempt, AttemptFuture, CancelSignal, Executor, StopReason, panic_message};
 
 /// After so many jobs a worker lets others have the thread.
@@ -69,14 +69,14 @@ impl State {
     }
 
     /// Starts one attempt and polls it once; the time after that.
-    fn serve(&mut self, job: Job, started: Timestamp) -> Timestamp {
+    fn serve(&mut self, mut job: Job, started: Timestamp) -> Timestamp {
         if job.start == StartRecord::Durable {
             self.desk.polled();
             let run = job.run;
             self.report(run, shard::Request::RecordStart(Box::new(job), started));
             return started;
         }
-        let mut future = match self.start(&job, started) {
+        let mut future = match self.start(&mut job, started) {
             Ok(future) => future,
             Err(failure) => return self.ended(&job, started, Err(failure)),
         };
@@ -90,15 +90,15 @@ impl State {
         }
     }
 
-    fn start(&self, job: &Job, at: Timestamp) -> Result<AttemptFuture, Failure> {
+    fn start(&self, job: &mut Job, at: Timestamp) -> Result<AttemptFuture, Failure> {
         let attempt = Attempt {
             run: job.run,
             plan: Arc::clone(&job.workflow.plan),
             unit: job.unit,
             attempt: job.attempt,
             fencing: job.fencing,
-            input: job.source.clone(),
-            folder: self.shared.run_folder(job.run),
+            input: std::mem::replace(&mut job.source, AttemptSource::Payload(Payload::NULL)),
+            runs_folder: self.shared.runs_folder.clone(),
             cancel: self.cancel.clone(),
             at,
         };

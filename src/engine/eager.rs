@@ -134,7 +134,7 @@ impl Course<'_> {
             attempt,
             fencing,
             input: self.run.attempt_input(&self.plan, unit),
-            folder: None,
+            runs_folder: None,
             cancel: cancel.clone(),
             at,
         };

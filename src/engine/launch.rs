@@ -43,7 +43,7 @@ pub(super) async fn launch(builder: EngineBuilder) -> Result<Engine, Error> {
         logged: builder.folder.is_some(),
         durability: if builder.folder.is_some() { builder.durability } else { Durability::Memory },
         executor: Executor::new(builder.registry),
-        runs_folder: builder.folder.map(|folder| folder.join(RUNS_FOLDER)),
+        runs_folder: builder.folder.map(|folder| folder.join(RUNS_FOLDER).into()),
         shards: (0..shards).map(|_| Inbox::new()).collect(),
         letters: queues.iter().map(|_| DeadLetterBox(Inbox::new())).collect(),
         workflows: RwLock::new(register(&plans, &recovery, &queues)),

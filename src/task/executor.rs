@@ -103,8 +103,8 @@ impl Shared {
     /// The log of an attempt. Nothing is made before the first byte.
     pub(crate) fn step_log(&self, attempt: &Attempt) -> StepLog {
         let name = log_name(&attempt.plan, attempt.unit);
-        let target = match &attempt.folder {
-            Some(folder) => LogTarget::File { folder: Arc::clone(folder), name },
+        let target = match attempt.folder() {
+            Some(folder) => LogTarget::File { folder: folder.into(), name },
             None => LogTarget::Memory { logs: Arc::clone(&self.logs), run: attempt.run, name },
         };
         StepLog::new(target, attempt.attempt, self.limits.log_bytes)

@@ -9,7 +9,7 @@ use super::{Attempt, AttemptFuture, CancelSignal, Executor, Registry, TaskLimits
 use crate::clock::Timestamp;
 use crate::definition::{FailFast, OnCrash, SecretSource};
 use crate::expression::Names;
-use crate::id::{DefinitionHash, Name, RunId, ShardId};
+use crate::id::{DefinitionHash, Name, RunId};
 use crate::payload::Payload;
 use crate::plan::{
     CommandPlan, InputFrom, InputSchema, Join, Node, NodeId, Output, Plan, Program, Source,
@@ -104,7 +104,7 @@ impl Fixture {
 
     /// The run's own folder.
     pub(super) fn run_folder(&self) -> std::path::PathBuf {
-        self.folder.path().join("run")
+        self.folder.path().join("runs").join(run().to_string())
     }
 
     /// The step's log.
@@ -136,13 +136,13 @@ impl Fixture {
             None => Unit::of(NodeId(0)),
         };
         Attempt {
-            run: RunId::new(at, ShardId::of(1)),
+            run: run(),
             plan: Arc::new(plan),
             unit,
             attempt: self.attempt,
             fencing: 7,
             input: std::mem::replace(&mut self.source, AttemptSource::Payload(Payload::NULL)),
-            folder: Some(self.run_folder().into()),
+            runs_folder: Some(self.folder.path().join("runs").into()),
             cancel: self.cancel.clone(),
             at,
         }
@@ -174,6 +174,10 @@ fn node(verb: Verb, input: InputFrom, idempotency_key: Option<Template>) -> Node
         priority: 0,
         idempotency_key,
     }
+}
+
+fn run() -> RunId {
+    RunId::from_bytes([7; 16])
 }
 
 fn plan(node: Node, secrets: Box<[(String, SecretSource)]>, folder: &Path) -> Plan {

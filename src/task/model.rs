@@ -1,7 +1,7 @@
 //! What one attempt is given.
 
 use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -31,8 +31,8 @@ pub struct Attempt {
     pub fencing: u32,
     /// What flows in.
     pub input: AttemptSource,
-    /// The run's own folder for logs and files; `None` without a data folder.
-    pub folder: Option<Arc<Path>>,
+    /// The folder of all runs; `None` without a data folder.
+    pub runs_folder: Option<Arc<Path>>,
     /// Set when the attempt is to stop.
     pub cancel: CancelSignal,
     /// When it was handed to the worker.
@@ -51,6 +51,11 @@ impl Attempt {
     /// Where the unit is none of the plan's.
     pub fn step(&self) -> &Node {
         &self.plan.nodes[self.unit.node.index()]
+    }
+
+    /// The run's own folder for logs and files; `None` without a data folder.
+    pub fn folder(&self) -> Option<PathBuf> {
+        self.runs_folder.as_ref().map(|folder| folder.join(self.run.to_string()))
     }
 
     /// The item's index, inside a fan-out.

@@ -30,7 +30,7 @@ impl Place {
             Some(folder) => std::path::absolute(folder)?,
             None => std::env::current_dir()?,
         };
-        let base = match &attempt.folder {
+        let base = match attempt.folder() {
             Some(folder) => std::path::absolute(folder)?,
             None => scratch.folder(attempt.run),
         };

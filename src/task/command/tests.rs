@@ -349,7 +349,7 @@ async fn without_a_data_folder_the_log_stays_in_memory() {
     let mut step = Fixture::shell("echo here; pwd");
     step.item = Some(0);
     let mut attempt = step.made();
-    attempt.folder = None;
+    attempt.runs_folder = None;
     let run = attempt.run;
     let executor = crate::task::Executor::new(crate::task::Registry::new());
     let work = executor.start(attempt).await.unwrap().parse::<String>().unwrap();
