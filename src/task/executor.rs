@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::{failure, invalid};
-use super::handler::{Call, Rendered, within_limit};
+use super::handler::{Rendered, within_limit};
 use super::log::{LogTarget, MemoryLogs, STEP_LOG_BYTES_MAX, StepLog};
 use super::place::Scratch;
 use super::render::Rendering;
-use super::secret::Masks;
 use super::{Attempt, AttemptFuture, Registry, command, log_name};
 use crate::definition::ErrorClass;
 use crate::expression::Names;
@@ -111,29 +110,21 @@ impl Shared {
     }
 }
 
-/// A handler's call: its input and `idempotency_key` rendered.
-pub(super) fn prepare_call(
-    shared: Arc<Shared>,
-    mut attempt: Attempt,
-) -> Result<(Call, Masks), Failure> {
-    let input = std::mem::replace(&mut attempt.input, AttemptSource::Payload(Payload::NULL));
-    let (names, ready) = match input {
-        AttemptSource::Payload(input) => {
-            let call = Call::new(shared, attempt, input, Rendered::default());
-            return Ok((call, Masks::default()));
-        }
+/// A handler's input and `idempotency_key`, rendered.
+pub(super) fn render_call(attempt: &mut Attempt) -> Result<(Payload, Rendered), Failure> {
+    let source = std::mem::replace(&mut attempt.input, AttemptSource::Payload(Payload::NULL));
+    let (names, ready) = match source {
+        AttemptSource::Payload(input) => return Ok((input, Rendered::default())),
         AttemptSource::Names(names) => (names, None),
         AttemptSource::Edited(names, input) => (names, Some(input)),
     };
-    let rendering = Rendering::prepare(&attempt, *names)?;
+    let rendering = Rendering::prepare(attempt, *names)?;
     let input = match ready {
         Some(input) => input,
-        None => rendered_input(&attempt, &rendering)?,
+        None => rendered_input(attempt, &rendering)?,
     };
-    let key = idempotency_key(&attempt, &rendering)?;
-    let masks = rendering.into_masks();
-    let rendered = Rendered { key, masks: masks.clone() };
-    Ok((Call::new(shared, attempt, input, rendered), masks))
+    let key = idempotency_key(attempt, &rendering)?;
+    Ok((input, Rendered { key, masks: rendering.into_masks() }))
 }
 
 fn rendered_input(attempt: &Attempt, rendering: &Rendering) -> Result<Payload, Failure> {

@@ -9,11 +9,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::invalid;
-use super::executor::Shared;
+use super::executor::{self, Shared};
 use super::secret::Masks;
 use super::{Attempt, StepContext, StepError};
 use crate::payload::{PAYLOAD_BYTES_MAX, Payload};
-use crate::run::Failure;
+use crate::run::{AttemptSource, Failure};
 
 /// An `async fn` or a closure that returns a future.
 ///
@@ -52,7 +52,7 @@ use crate::run::Failure;
 )]
 pub trait Handler<Args>: Send + Sync + 'static {
     /// Serves one attempt.
-    fn call(&self, call: Call) -> impl Future<Output = Result<Payload, Failure>> + Send;
+    fn call(&self, call: &mut Call) -> impl Future<Output = Result<Payload, Failure>> + Send;
 
     /// The states that the arguments ask for.
     fn needs() -> Vec<StateNeed>;
@@ -203,13 +203,25 @@ pub(crate) struct Rendered {
 }
 
 impl Call {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        attempt: Attempt,
-        input: Payload,
-        rendered: Rendered,
-    ) -> Self {
-        Self { shared, attempt: Some(attempt), context: None, input, rendered }
+    pub(super) fn new(shared: Arc<Shared>, mut attempt: Attempt) -> Self {
+        let input = match &mut attempt.input {
+            AttemptSource::Payload(input) => std::mem::take(input),
+            AttemptSource::Names(_) | AttemptSource::Edited(..) => Payload::NULL,
+        };
+        Self { shared, attempt: Some(attempt), context: None, input, rendered: Rendered::default() }
+    }
+
+    /// Renders what the handler is to be given.
+    pub(super) fn prepare(&mut self) -> Result<(), Failure> {
+        let Some(attempt) = &mut self.attempt else { return Ok(()) };
+        if !matches!(attempt.input, AttemptSource::Payload(_)) {
+            (self.input, self.rendered) = executor::render_call(attempt)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn masks(&self) -> &Masks {
+        &self.rendered.masks
     }
 
     /// The attempt's context.
@@ -220,6 +232,13 @@ impl Call {
             self.context = Some(StepContext::new(shared, attempt, rendered));
         }
         self.context.clone().ok_or_else(|| StepError::permanent("the call has no attempt"))
+    }
+
+    /// All arguments are taken: what is left is not kept while the handler works.
+    fn release(&mut self) {
+        self.attempt = None;
+        self.context = None;
+        self.input = Payload::NULL;
     }
 }
 
@@ -233,10 +252,10 @@ macro_rules! handler {
             $($first: Extract,)*
             Last: ExtractLast<M>,
         {
-            async fn call(&self, mut call: Call) -> Result<Payload, Failure> {
-                $(let $value = $first::extract(&mut call).map_err(StepError::into_failure)?;)*
-                let last = Last::extract_last(&mut call).map_err(StepError::into_failure)?;
-                drop(call);
+            async fn call(&self, call: &mut Call) -> Result<Payload, Failure> {
+                $(let $value = $first::extract(call).map_err(StepError::into_failure)?;)*
+                let last = Last::extract_last(call).map_err(StepError::into_failure)?;
+                call.release();
                 self($($value,)* last).await.into_payload()
             }
 
@@ -261,8 +280,8 @@ where
     Fut: Future + Send,
     Fut::Output: Outcome,
 {
-    async fn call(&self, call: Call) -> Result<Payload, Failure> {
-        drop(call);
+    async fn call(&self, call: &mut Call) -> Result<Payload, Failure> {
+        call.release();
         self().await.into_payload()
     }
 

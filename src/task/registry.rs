@@ -6,8 +6,8 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::executor::{self, Shared};
-use super::handler::{Handler, StateNeed};
+use super::executor::Shared;
+use super::handler::{Call, Handler, StateNeed};
 use super::{Attempt, AttemptFuture};
 
 /// What `task = "…"` may name, and what `State<T>` may ask for.
@@ -100,9 +100,11 @@ struct Erased<H, Args> {
 
 impl<Args: 'static, H: Handler<Args>> ErasedHandler for Erased<H, Args> {
     fn start(self: Arc<Self>, shared: Arc<Shared>, attempt: Attempt) -> AttemptFuture {
+        let mut call = Call::new(shared, attempt);
         Box::pin(async move {
-            let (call, masks) = executor::prepare_call(shared, attempt)?;
-            let result = self.handler.call(call).await;
+            call.prepare()?;
+            let masks = call.masks().clone();
+            let result = self.handler.call(&mut call).await;
             if masks.is_empty() { result } else { masks.hide(result) }
         })
     }
