@@ -13,4 +13,4 @@ mod redb;
 
 pub use self::memory::MemoryJournal;
 pub use self::model::*;
-pub use self::redb::{LAZY_MAX, RedbJournal};
+pub use self::redb::{LAZY_MAX, RedbJournal, Report, check};

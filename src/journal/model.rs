@@ -220,9 +220,13 @@ impl RunFilter {
 
     /// Whether a run fits; the limit apart.
     pub fn fits(&self, run: &RunSummary) -> bool {
+        self.is_of_kind(run) && self.since.is_none_or(|since| since <= run.accepted)
+    }
+
+    /// Whether a run has the workflow and state.
+    pub(crate) fn is_of_kind(&self, run: &RunSummary) -> bool {
         self.workflow.as_ref().is_none_or(|workflow| *workflow == run.workflow)
             && self.state.is_none_or(|state| state == run.state)
-            && self.since.is_none_or(|since| since <= run.accepted)
     }
 }
 

@@ -5,11 +5,15 @@
 //! its own. What both hold is checked when it is read: redb itself does not check what it reads.
 
 mod archive;
+mod backup;
+mod check;
 mod commit;
 #[cfg(test)]
 pub(crate) mod crash;
 #[cfg(test)]
 mod crash_tests;
+#[cfg(test)]
+mod damage_tests;
 mod cut;
 mod folder;
 mod log;
@@ -31,6 +35,7 @@ use std::thread::JoinHandle;
 use ::redb::{Error, ReadableTable};
 use bytes::Bytes;
 
+pub use self::check::{Report, check};
 use self::commit::Prepared;
 use self::cut::Cut;
 use self::folder::Folder;
@@ -250,8 +255,8 @@ impl Journal for RedbJournal {
         }
     }
 
-    fn backup(&self, _to: &Path) -> Result<(), JournalError> {
-        Err(JournalError::Closed)
+    fn backup(&self, to: &Path) -> Result<(), JournalError> {
+        backup::backup(&self.shared, to)
     }
 
     fn close(&self) {

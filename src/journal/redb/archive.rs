@@ -74,10 +74,26 @@ pub(super) fn find(
     txn: &ReadTransaction,
     run: RunId,
 ) -> Result<Option<Result<Stored, &'static str>>, Error> {
-    let Some(spot) = txn.open_table(IDS)?.get(&run.to_bytes())?.map(|spot| spot.value()) else {
-        return Ok(None);
-    };
-    Ok(Some(read_run(&txn.open_table(CHUNKS)?, run, spot)?))
+    match txn.open_table(IDS)?.get(&run.to_bytes())?.map(|spot| spot.value()) {
+        Some(spot) => Ok(Some(read_run(&txn.open_table(CHUNKS)?, run, spot)?)),
+        None if is_indexed(txn, run)? => Ok(Some(Err(NO_PLACE))),
+        None => Ok(None),
+    }
+}
+
+const NO_PLACE: &str = "its place is not known";
+
+/// Whether the index has a run; a few lookups for each workflow.
+fn is_indexed(txn: &ReadTransaction, run: RunId) -> Result<bool, Error> {
+    let index = txn.open_table(INDEX)?;
+    for workflow in workflows(txn)? {
+        for state in STATES {
+            if index.get(index_key(&workflow, state, run).as_slice())?.is_some() {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// The entry at `spot`, which must be that of `run`.
@@ -156,9 +172,13 @@ fn summary(
 ) -> Result<RunSummary, Error> {
     let entry = match ids.get(&run.to_bytes())? {
         Some(spot) => read_run(chunks, run, spot.value())?,
-        None => Err("its place is not known"),
+        None => Err(NO_PLACE),
     };
     let found = entry.and_then(|entry| entry.summary.ok_or("it is not that of a finished run"));
+    let found = found.and_then(|run| match filter.is_of_kind(&run) {
+        true => Ok(run),
+        false => Err("the index has it as another workflow's or in another state"),
+    });
     Ok(found.unwrap_or_else(|what| damaged(run, what, filter)))
 }
 
@@ -260,7 +280,7 @@ impl Iterator for Merged {
 }
 
 /// The workflow's name, a zero byte, the state's code, the run's id.
-fn index_key(workflow: &Name, state: RunState, run: RunId) -> Vec<u8> {
+pub(super) fn index_key(workflow: &Name, state: RunState, run: RunId) -> Vec<u8> {
     [workflow.as_str().as_bytes(), &[0, state_code(state)], &run.to_bytes()].concat()
 }
 

@@ -11,16 +11,16 @@ use crate::run::RunState;
 
 /// All that stands beside the log.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-struct Beside {
-    archive: BTreeMap<RunId, (RunSummary, Bytes)>,
-    letters: BTreeMap<u64, Bytes>,
-    keys: BTreeMap<Box<str>, KeyEntry>,
-    audit: Vec<(Timestamp, Box<str>)>,
-    definitions: BTreeMap<DefinitionHash, Bytes>,
+pub(super) struct Beside {
+    pub(super) archive: BTreeMap<RunId, (RunSummary, Bytes)>,
+    pub(super) letters: BTreeMap<u64, Bytes>,
+    pub(super) keys: BTreeMap<Box<str>, KeyEntry>,
+    pub(super) audit: Vec<(Timestamp, Box<str>)>,
+    pub(super) definitions: BTreeMap<DefinitionHash, Bytes>,
 }
 
 impl Beside {
-    fn write(&mut self, write: &Write) {
+    pub(super) fn write(&mut self, write: &Write) {
         match write.clone() {
             Write::Definition { hash, source } => drop(self.definitions.insert(hash, source)),
             Write::Archive { summary, state } => {
@@ -75,27 +75,27 @@ impl Beside {
 
 /// What was handed over, in order.
 #[derive(Debug, Clone)]
-struct Given {
-    first: u64,
-    records: Vec<Record>,
-    writes: Vec<Write>,
-    keep_from: u64,
+pub(super) struct Given {
+    pub(super) first: u64,
+    pub(super) records: Vec<Record>,
+    pub(super) writes: Vec<Write>,
+    pub(super) keep_from: u64,
 }
 
 /// Hands batches over and remembers what it was told.
-struct Witness {
-    given: Vec<Given>,
+pub(super) struct Witness {
+    pub(super) given: Vec<Given>,
     /// How many of them are known to be durable.
     acknowledged: usize,
-    runs: BTreeSet<RunId>,
-    luck: Luck,
+    pub(super) runs: BTreeSet<RunId>,
+    pub(super) luck: Luck,
     keep_from: u64,
 }
 
 type Told = Receiver<Result<Lsn, JournalError>>;
 
 impl Witness {
-    fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         let (given, runs, luck) = (Vec::new(), BTreeSet::new(), Luck::new(seed));
         Self { given, acknowledged: 0, runs, luck, keep_from: 1 }
     }
@@ -190,7 +190,7 @@ impl Witness {
     }
 
     /// Rounds until one fails or there were `rounds`; true: all went well.
-    fn work(&mut self, journal: &RedbJournal, rounds: u64) -> bool {
+    pub(super) fn work(&mut self, journal: &RedbJournal, rounds: u64) -> bool {
         for _ in 0..rounds {
             let before = self.given.len();
             let results = self.round(journal);
@@ -209,9 +209,16 @@ impl Witness {
         true
     }
 
+    /// What stands beside the log after all that was handed over.
+    pub(super) fn beside(&self) -> Beside {
+        let mut beside = Beside::default();
+        self.given.iter().flat_map(|given| &given.writes).for_each(|write| beside.write(write));
+        beside
+    }
+
     /// Compares the journal with what was handed over; says what is lost or wrong. What was not
     /// acknowledged may be there, as a whole batch and in order.
-    fn check(&mut self, journal: &RedbJournal) -> Result<(), String> {
+    pub(super) fn check(&mut self, journal: &RedbJournal) -> Result<(), String> {
         let mut found = BTreeMap::new();
         let damages = journal
             .replay(&mut |lsn, record| assert!(found.insert(lsn.0, record).is_none()))
@@ -243,18 +250,17 @@ impl Witness {
             return Err("lsns are not dense".to_owned());
         }
         self.keep_from = self.keep_from.min(self.next_lsn());
-        let mut expected = Beside::default();
-        self.given.iter().flat_map(|given| &given.writes).for_each(|write| expected.write(write));
+        let expected = self.beside();
         let beside = Beside::read(journal, &self.runs).map_err(|error| error.to_string())?;
         beside.same_as(&expected)
     }
 }
 
-fn count<T>(records: &[T]) -> u64 {
+pub(super) fn count<T>(records: &[T]) -> u64 {
     u64::try_from(records.len()).unwrap()
 }
 
-fn open(disk: &CrashDisk) -> Result<RedbJournal, JournalError> {
+pub(super) fn open(disk: &CrashDisk) -> Result<RedbJournal, JournalError> {
     RedbJournal::open_on(Arc::new(disk.clone()), &Options::default())
 }
 
@@ -290,7 +296,7 @@ fn lives(seed: u64, fault: impl Fn(u64) -> Fault) -> Result<Witness, String> {
 }
 
 /// Runs `body` for so many seeds on two threads, or for the one that the environment names.
-fn each_seed(count: u64, body: impl Fn(u64) + Sync) {
+pub(super) fn each_seed(count: u64, body: impl Fn(u64) + Sync) {
     let only = std::env::var("WINDLASS_SEED").ok().and_then(|seed| seed.parse().ok());
     let seeds = only.map_or(0..count, |seed| seed..seed + 1);
     let half = |odd| seeds.clone().filter(move |seed| seed % 2 == odd).for_each(&body);

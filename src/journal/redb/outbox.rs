@@ -32,6 +32,8 @@ const OUTBOX_BYTES_MAX: usize = 64 << 20;
 pub(super) struct Outbox {
     inner: Mutex<Inner>,
     changed: Condvar,
+    /// Held while the archive is written.
+    moving: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -54,7 +56,7 @@ impl Outbox {
     /// An empty one; the archive, if there is one, has the rows up to `moved`.
     pub(super) fn new(moved: u64, archive: bool) -> Self {
         let inner = Mutex::new(Inner { moved, archive, ..Inner::default() });
-        Self { inner, changed: Condvar::new() }
+        Self { inner, changed: Condvar::new(), moving: Mutex::new(()) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -112,6 +114,11 @@ impl Outbox {
         self.lock().archive
     }
 
+    /// Keeps the archive as it is for as long as the guard lives.
+    pub(super) fn pause(&self) -> MutexGuard<'_, ()> {
+        self.moving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Forgets a failure: the next rows are tried again.
     pub(super) fn recover(&self) {
         self.lock().failed = None;
@@ -126,7 +133,9 @@ impl Outbox {
     /// Moves rows whenever there are enough; the body of the thread.
     pub(super) fn serve(&self, archive: &Arc<Store>) {
         while let Some(rows) = self.wait() {
+            let pause = self.pause();
             let result = move_rows(archive, &rows, self.moved());
+            drop(pause);
             if result.is_err() {
                 archive.close();
             }

@@ -98,14 +98,23 @@ fn beside(txn: &ReadTransaction) -> Result<Vec<Damage>, Error> {
     dead_letters(txn, &mut note)?;
     keys(txn, &mut note)?;
     audit(txn, &mut note)?;
-    for row in txn.open_table(OUTBOX)?.iter()? {
+    let outbox = txn.open_table(OUTBOX)?;
+    let (mut last, mut rows) = (tables::moved(txn)?, 0);
+    for row in outbox.iter()? {
         let (number, row) = row?;
+        if number.value() != last + 1 {
+            note(Place::Archive, format!("rows of the outbox behind {last} are missing"));
+        }
+        (last, rows) = (number.value(), rows + 1);
         for found in entries(&Bytes::copy_from_slice(row.value())) {
             let bad = found.and_then(|(_, entry)| entry.state().map(drop)).err();
             if let Some(what) = bad {
-                note(Place::Archive, format!("row {} of the outbox: {what}", number.value()));
+                note(Place::Archive, format!("row {last} of the outbox: {what}"));
             }
         }
+    }
+    if rows != outbox.len()? {
+        note(Place::Archive, "rows of the outbox are missing".to_owned());
     }
     Ok(damages)
 }

@@ -136,7 +136,7 @@ impl Store {
         &self,
         work: impl FnOnce(&ReadTransaction) -> Result<T, Error>,
     ) -> Result<T, JournalError> {
-        let txn = self.with(|db| Ok(::redb::ReadableDatabase::begin_read(db)?))?;
+        let txn = self.snapshot()?;
         self.guarded(|| work(&txn))
     }
 
@@ -163,9 +163,20 @@ impl Store {
         self.guarded(|| work(db))
     }
 
-    /// The database itself, to be checked; the store is closed then.
-    pub(super) fn take(&self) -> Option<Database> {
-        self.db.write().unwrap_or_else(PoisonError::into_inner).take()
+    /// Lets redb verify every page; says what is wrong. Nobody else may use the store.
+    pub(super) fn check_integrity(&self) -> Option<String> {
+        let mut db = self.db.write().unwrap_or_else(PoisonError::into_inner);
+        let db = db.as_mut()?;
+        match self.guarded(|| Ok(db.check_integrity()?)) {
+            Ok(true) => None,
+            Ok(false) => Some("it was damaged and has been repaired".to_owned()),
+            Err(error) => Some(error.to_string()),
+        }
+    }
+
+    /// The state as of now, to be read while the store goes on.
+    pub(super) fn snapshot(&self) -> Result<ReadTransaction, JournalError> {
+        self.with(|db| Ok(::redb::ReadableDatabase::begin_read(db)?))
     }
 
     /// redb trusts the structure of its file: where that is broken it may panic.
