@@ -149,28 +149,43 @@ fn environment() -> Environment<'static> {
     for name in ["debug", "namespace"] {
         environment.remove_global(name);
     }
-    environment.add_function("plus", |state: &mut State<'_, '_>, a: Value, b: Value| {
-        charge(state, text_len(&a).saturating_add(text_len(&b)))?;
-        PLUS.eval(operands(a, b))
-    });
-    environment.add_function("concat", |state: &mut State<'_, '_>, a: Value, b: Value| {
-        let made = size(&a, left(state)).saturating_add(size(&b, left(state)));
-        charge(state, made)?;
-        CONCAT.eval(operands(a, b))
-    });
-    environment.add_function("times", |state: &mut State<'_, '_>, a: Value, b: Value| {
-        let times = |value: &Value, times: &Value| match value.kind() {
-            ValueKind::String | ValueKind::Seq | ValueKind::Iterable => {
-                size(value, left(state)).saturating_mul(times.as_usize().unwrap_or(1))
-            }
-            _ => 1,
-        };
-        let made = times(&a, &b).max(times(&b, &a));
-        charge(state, made)?;
-        TIMES.eval(operands(a, b))
-    });
-    environment.add_function("power", |a: Value, b: Value| POWER.eval(operands(a, b)));
+    environment.add_function("chain", chain);
     environment
+}
+
+/// The operators that can make something larger than what they are given.
+pub(super) fn is_guarded(sign: &str) -> bool {
+    matches!(sign, "+" | "~" | "*" | "**")
+}
+
+/// `a + b - c` as `chain(a, '+', b, '-', c)`: from left to right, each charged before it is done.
+fn chain(state: &mut State<'_, '_>, parts: Rest<Value>) -> Result<Value, Error> {
+    let mut parts = parts.0.into_iter();
+    let mut left = parts.next().unwrap_or_default();
+    while let (Some(sign), Some(right)) = (parts.next(), parts.next()) {
+        let sign = sign.as_str().unwrap_or_default();
+        charge(state, made(sign, &left, &right, self::left(state)))?;
+        let operator = OPERATORS.iter().find(|(known, _)| *known == sign);
+        let (_, program) = operator.expect("invariant: the parser writes known operators only");
+        left = program.eval(Value::from_pairs([("a", left), ("b", right)]))?;
+    }
+    Ok(left)
+}
+
+/// The size of what an operator makes; counted up to `most`.
+fn made(sign: &str, a: &Value, b: &Value, most: usize) -> usize {
+    let times = |value: &Value, count: &Value| match value.kind() {
+        ValueKind::String | ValueKind::Seq | ValueKind::Iterable => {
+            size(value, most).saturating_mul(count.as_usize().unwrap_or(1))
+        }
+        _ => 1,
+    };
+    match sign {
+        "*" => times(a, b).max(times(b, a)),
+        "~" => size(a, most).saturating_add(size(b, most)),
+        "+" => text_len(a).saturating_add(text_len(b)).saturating_add(1),
+        _ => 1,
+    }
 }
 
 fn strict() -> Environment<'static> {
@@ -183,22 +198,25 @@ fn strict() -> Environment<'static> {
 
 /// The operators as the interpreter has them, behind the calls that mind their sizes.
 static PLAIN: LazyLock<Environment<'static>> = LazyLock::new(strict);
-static PLUS: LazyLock<minijinja::Expression<'static, 'static>> =
-    LazyLock::new(|| operator("a + b"));
-static CONCAT: LazyLock<minijinja::Expression<'static, 'static>> =
-    LazyLock::new(|| operator("a ~ b"));
-static TIMES: LazyLock<minijinja::Expression<'static, 'static>> =
-    LazyLock::new(|| operator("a * b"));
-static POWER: LazyLock<minijinja::Expression<'static, 'static>> =
-    LazyLock::new(|| operator("a ** b"));
-
-fn operator(source: &'static str) -> minijinja::Expression<'static, 'static> {
-    PLAIN.compile_expression(source).expect("invariant: the operators of two names compile")
-}
-
-fn operands(a: Value, b: Value) -> Value {
-    Value::from_pairs([("a", a), ("b", b)])
-}
+static OPERATORS: LazyLock<Vec<(&str, minijinja::Expression<'static, 'static>)>> =
+    LazyLock::new(|| {
+        const SOURCES: [(&str, &str); 8] = [
+            ("+", "a + b"),
+            ("-", "a - b"),
+            ("~", "a ~ b"),
+            ("*", "a * b"),
+            ("/", "a / b"),
+            ("//", "a // b"),
+            ("%", "a % b"),
+            ("**", "a ** b"),
+        ];
+        let compile = |source| PLAIN.compile_expression(source);
+        SOURCES
+            .map(|(sign, source)| {
+                (sign, compile(source).expect("invariant: an operator of two names compiles"))
+            })
+            .into()
+    });
 
 /// What is left of the work of this evaluation.
 #[derive(Debug)]
@@ -256,15 +274,21 @@ fn extra(name: &str, args: &[Value]) -> usize {
             text.matches(from).count().saturating_mul(len(2))
         }
         "join" => items.max(len(0)).saturating_mul(len(1)),
-        "indent" | "tojson" => largest_number(args).saturating_mul(size(&args[0], WORK_MAX)),
+        "indent" | "tojson" => largest_number(args).saturating_mul(first(args)),
         "batch" | "slice" => largest_number(args).saturating_mul(64),
         // A start that is no number makes it a chain of texts or lists, each copied again.
         "sum" if args.len() > 2 || args.get(1).is_some_and(Value::is_kwargs) => {
             items.saturating_mul(items)
         }
         "format" => widest_field(args),
+        // Each is compared with some of the others.
+        "sort" | "unique" | "groupby" | "dictsort" => first(args).saturating_mul(8),
         _ => 0,
     }
+}
+
+fn first(args: &[Value]) -> usize {
+    args.first().map_or(0, |arg| size(arg, WORK_MAX))
 }
 
 fn largest_number(args: &[Value]) -> usize {

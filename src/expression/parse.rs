@@ -2,8 +2,8 @@
 //!
 //! The grammar is Jinja's, as minijinja has it, without calls of methods. Every path becomes a name
 //! of its own (`p0`, `p1` …), so that a lookup is ours: lazy, exact about what is undefined, and
-//! without building values that nobody reads. `+ * ** ~` become calls that mind the size of what they
-//! make. Every name, filter and test is known or refused here.
+//! without building values that nobody reads. `+ * ** ~` become calls of `chain`, which minds the size
+//! of what it makes. Every name, filter and test is known or refused here.
 
 mod postfix;
 
@@ -15,7 +15,8 @@ use super::lex::{self, Kind, Token};
 use super::path::{PathUse, ROOTS};
 use crate::definition::nearest;
 
-/// The deepest nesting of brackets, `not`, `-`, and `if`.
+/// The deepest nesting: of brackets and calls as the interpreter sees them, and of `not`, `-`, `else`.
+/// The interpreter recurses a dozen calls for each, on stacks of 2 MiB.
 const DEPTH_MAX: usize = 40;
 
 /// A checked expression.
@@ -46,7 +47,20 @@ struct Piece {
     code: String,
     /// Which path it is, if it is nothing else.
     path: Option<usize>,
-    start: usize,
+    /// How deep brackets and calls are nested in it.
+    depth: usize,
+}
+
+impl Piece {
+    fn new(code: &str) -> Self {
+        Self { code: code.to_owned(), path: None, depth: 0 }
+    }
+
+    fn followed_by(mut self, between: &str, next: Self) -> Self {
+        self.code.push_str(between);
+        self.code.push_str(&next.code);
+        Self { code: self.code, path: None, depth: self.depth.max(next.depth) }
+    }
 }
 
 struct Parser<'s> {
@@ -64,96 +78,98 @@ impl<'s> Parser<'s> {
         self.deeper()?;
         let mut value = self.or()?;
         while self.eat("if") {
-            let condition = self.or()?;
-            value.code = if self.eat("else") {
-                let other = self.expression()?;
-                format!("({} if {} else {})", value.code, condition.code, other.code)
-            } else {
-                format!("({} if {})", value.code, condition.code)
-            };
-            value.path = None;
+            value = value.followed_by(" if ", self.or()?);
+            if self.eat("else") {
+                value = value.followed_by(" else ", self.expression()?);
+            }
         }
         self.depth -= 1;
         Ok(value)
     }
 
     fn or(&mut self) -> Parse<Piece> {
-        self.binary(Self::and, &[("or", None)])
+        self.binary(Self::and, &["or"])
     }
 
     fn and(&mut self) -> Parse<Piece> {
-        self.binary(Self::not, &[("and", None)])
+        self.binary(Self::not, &["and"])
     }
 
     fn not(&mut self) -> Parse<Piece> {
-        let start = self.start();
         if !self.eat("not") {
             return self.comparison();
         }
         self.deeper()?;
         let value = self.not()?;
         self.depth -= 1;
-        Ok(Piece { code: format!("(not {})", value.code), path: None, start })
+        Ok(Piece::new("not ").followed_by("", value))
     }
 
     fn comparison(&mut self) -> Parse<Piece> {
         let mut value = self.sum()?;
-        let mut code = String::new();
         while let Some(sign) = self.comparison_sign()? {
-            let other = self.sum()?;
-            code.push_str(&format!(" {sign} {}", other.code));
-        }
-        if !code.is_empty() {
-            value.code = format!("({}{code})", value.code);
-            value.path = None;
+            value = value.followed_by(sign, self.sum()?);
         }
         Ok(value)
     }
 
     fn comparison_sign(&mut self) -> Parse<Option<&'static str>> {
-        const SIGNS: [&str; 7] = ["==", "!=", "<=", ">=", "<", ">", "in"];
-        if let Some(sign) = SIGNS.into_iter().find(|sign| self.eat(sign)) {
+        const SIGNS: [(&str, &str); 7] = [
+            ("==", " == "),
+            ("!=", " != "),
+            ("<=", " <= "),
+            (">=", " >= "),
+            ("<", " < "),
+            (">", " > "),
+            ("in", " in "),
+        ];
+        if let Some((_, sign)) = SIGNS.into_iter().find(|(sign, _)| self.eat(sign)) {
             return Ok(Some(sign));
         }
         if self.eat("not") {
             self.expect("in")?;
-            return Ok(Some("not in"));
+            return Ok(Some(" not in "));
         }
         Ok(None)
     }
 
     fn sum(&mut self) -> Parse<Piece> {
-        self.binary(Self::concat, &[("+", Some("plus")), ("-", None)])
+        self.binary(Self::concat, &["+", "-"])
     }
 
     fn concat(&mut self) -> Parse<Piece> {
-        self.binary(Self::product, &[("~", Some("concat"))])
+        self.binary(Self::product, &["~"])
     }
 
     fn product(&mut self) -> Parse<Piece> {
-        self.binary(Self::power, &[("*", Some("times")), ("/", None), ("//", None), ("%", None)])
+        self.binary(Self::power, &["*", "/", "//", "%"])
     }
 
     fn power(&mut self) -> Parse<Piece> {
-        self.binary(Self::unary, &[("**", Some("power"))])
+        self.binary(Self::unary, &["**"])
     }
 
-    /// A chain of operators of one rank, from left to right; some are calls of ours.
+    /// A chain of operators of one rank, from left to right. Written as it is; or, if one of them can
+    /// make something large, as one call.
     fn binary(
         &mut self,
         operand: fn(&mut Self) -> Parse<Piece>,
-        operators: &[(&'static str, Option<&'static str>)],
+        operators: &[&'static str],
     ) -> Parse<Piece> {
-        let mut left = operand(self)?;
-        while let Some((sign, call)) = operators.iter().find(|(sign, _)| self.eat(sign)) {
-            let right = operand(self)?;
-            left.code = match call {
-                Some(name) => format!("{name}({}, {})", left.code, right.code),
-                None => format!("({} {sign} {})", left.code, right.code),
-            };
-            left.path = None;
+        let first = operand(self)?;
+        let mut rest = Vec::new();
+        while let Some(sign) = operators.iter().find(|sign| self.eat(sign)) {
+            rest.push((*sign, operand(self)?));
         }
-        Ok(left)
+        if rest.is_empty() {
+            return Ok(first);
+        }
+        let is_guarded = rest.iter().any(|(sign, _)| functions::is_guarded(sign));
+        let whole = rest.into_iter().fold(first, |left, (sign, right)| {
+            let between = if is_guarded { format!(", '{sign}', ") } else { format!(" {sign} ") };
+            left.followed_by(&between, right)
+        });
+        if is_guarded { self.nested("chain(", whole, ")") } else { Ok(whole) }
     }
 
     fn unary(&mut self) -> Parse<Piece> {
@@ -162,7 +178,6 @@ impl<'s> Parser<'s> {
     }
 
     fn negation(&mut self) -> Parse<Piece> {
-        let start = self.start();
         if !self.eat("-") {
             let value = self.primary()?;
             return self.postfix(value);
@@ -170,26 +185,23 @@ impl<'s> Parser<'s> {
         self.deeper()?;
         let value = self.negation()?;
         self.depth -= 1;
-        Ok(Piece { code: format!("(-{})", value.code), path: None, start })
+        Ok(Piece::new("-").followed_by("", value))
     }
 
     fn primary(&mut self) -> Parse<Piece> {
-        let start = self.start();
         let Some(token) = self.next() else {
-            return Err(self.error("the expression ends where a value is missing", start..start));
+            return Err(self.ends("a value"));
         };
         let text = self.text(token);
         match (token.kind, text) {
             (Kind::Name, _) => self.name(token),
-            (Kind::Number, _) | (Kind::Text, _) => {
-                Ok(Piece { code: text.to_owned(), path: None, start })
-            }
-            (Kind::Sign, "(") => self.parentheses(start),
+            (Kind::Number | Kind::Text, _) => Ok(Piece::new(text)),
+            (Kind::Sign, "(") => self.parentheses(),
             (Kind::Sign, "[") => {
                 let items = self.list("]")?;
-                Ok(Piece { code: format!("[{}]", items.join(", ")), path: None, start })
+                self.nested("[", items, "]")
             }
-            (Kind::Sign, "{") => self.table(start),
+            (Kind::Sign, "{") => self.table(),
             (Kind::Sign, _) => Err(self.unexpected(token, "a value")),
         }
     }
@@ -200,12 +212,10 @@ impl<'s> Parser<'s> {
             return self.path(*root, token);
         }
         match text {
-            "true" | "false" | "none" | "True" | "False" | "None" => {
-                Ok(Piece { code: text.to_owned(), path: None, start: token.start })
-            }
+            "true" | "false" | "none" | "True" | "False" | "None" => Ok(Piece::new(text)),
             "range" | "dict" if self.eat("(") => {
                 let args = self.arguments()?;
-                Ok(Piece { code: format!("{text}({args})"), path: None, start: token.start })
+                self.nested(&format!("{text}("), args, ")")
             }
             _ => Err(self.unknown_name(token)),
         }
@@ -233,77 +243,69 @@ impl<'s> Parser<'s> {
         }
     }
 
-    fn parentheses(&mut self, start: usize) -> Parse<Piece> {
+    fn parentheses(&mut self) -> Parse<Piece> {
         let first = self.expression()?;
         if self.eat(")") {
-            return Ok(Piece { start, ..first });
+            let path = first.path;
+            return Ok(Piece { path, ..self.nested("(", first, ")")? });
         }
-        let mut code = format!("({},", first.code);
-        while self.eat(",") {
-            if self.peek_is(")") {
-                break;
+        let mut all = first;
+        loop {
+            self.expect(",")?;
+            all.code.push_str(", ");
+            if self.eat(")") {
+                return self.nested("(", all, ")");
             }
-            code.push_str(&format!(" {},", self.expression()?.code));
+            all = all.followed_by("", self.expression()?);
+            if self.eat(")") {
+                return self.nested("(", all, ")");
+            }
         }
-        self.expect(")")?;
-        code.push(')');
-        Ok(Piece { code, path: None, start })
     }
 
-    fn list(&mut self, end: &str) -> Parse<Vec<String>> {
-        let mut items = Vec::new();
+    /// Items up to a closing bracket.
+    fn list(&mut self, end: &str) -> Parse<Piece> {
+        self.separated(end, Self::expression)
+    }
+
+    fn table(&mut self) -> Parse<Piece> {
+        let rows = self.separated("}", |parser| {
+            let key = parser.expression()?;
+            parser.expect(":")?;
+            Ok(key.followed_by(": ", parser.expression()?))
+        })?;
+        self.nested("{", rows, "}")
+    }
+
+    /// What stands between the parentheses of a call; the opening one has been read.
+    fn arguments(&mut self) -> Parse<Piece> {
+        self.separated(")", |parser| {
+            let named = parser
+                .tokens
+                .get(parser.at..parser.at + 2)
+                .filter(|pair| pair[0].kind == Kind::Name && parser.text(pair[1]) == "=");
+            let Some(name) = named.map(|pair| parser.text(pair[0])) else {
+                return parser.expression();
+            };
+            parser.at += 2;
+            Ok(Piece::new(&format!("{name}=")).followed_by("", parser.expression()?))
+        })
+    }
+
+    fn separated(&mut self, end: &str, item: fn(&mut Self) -> Parse<Piece>) -> Parse<Piece> {
+        let mut all = Piece::new("");
+        let mut between = "";
         while !self.eat(end) {
-            if !items.is_empty() {
-                self.expect(",")?;
+            if !between.is_empty() {
+                self.expect_either(",", end)?;
                 if self.eat(end) {
                     break;
                 }
             }
-            items.push(self.expression()?.code);
+            all = all.followed_by(between, item(self)?);
+            between = ", ";
         }
-        Ok(items)
-    }
-
-    fn table(&mut self, start: usize) -> Parse<Piece> {
-        let mut rows = Vec::new();
-        while !self.eat("}") {
-            if !rows.is_empty() {
-                self.expect(",")?;
-                if self.eat("}") {
-                    break;
-                }
-            }
-            let key = self.expression()?.code;
-            self.expect(":")?;
-            rows.push(format!("{key}: {}", self.expression()?.code));
-        }
-        Ok(Piece { code: format!("{{{}}}", rows.join(", ")), path: None, start })
-    }
-
-    /// What stands between the parentheses of a call; the opening one has been read.
-    fn arguments(&mut self) -> Parse<String> {
-        let mut found: Vec<String> = Vec::new();
-        while !self.eat(")") {
-            if !found.is_empty() {
-                self.expect(",")?;
-                if self.eat(")") {
-                    break;
-                }
-            }
-            let named = self
-                .tokens
-                .get(self.at..self.at + 2)
-                .filter(|pair| pair[0].kind == Kind::Name && self.text(pair[1]) == "=");
-            let code = match named.map(|pair| self.text(pair[0])) {
-                Some(name) => {
-                    self.at += 2;
-                    format!("{name}={}", self.expression()?.code)
-                }
-                None => self.expression()?.code,
-            };
-            found.push(code);
-        }
-        Ok(found.join(", "))
+        Ok(all)
     }
 
     fn filters(&mut self, mut value: Piece) -> Parse<Piece> {
@@ -327,9 +329,9 @@ impl<'s> Parser<'s> {
         if let (Some(path), "default" | "d") = (value.path, name) {
             self.paths[path].lenient = true;
         }
-        let args = if self.eat("(") { self.arguments()? } else { String::new() };
-        let code = format!("({}|{name}({args}))", value.code);
-        Ok(Piece { code, path: None, start: value.start })
+        let args = if self.eat("(") { self.arguments()? } else { Piece::new("") };
+        let args = self.nested("(", args, ")")?;
+        Ok(value.followed_by(&format!("|{name}"), args))
     }
 
     fn test(&mut self, value: Piece) -> Parse<Piece> {
@@ -346,12 +348,12 @@ impl<'s> Parser<'s> {
         let args = if self.eat("(") {
             self.arguments()?
         } else if self.begins_argument() {
-            self.negation()?.code
+            self.negation()?
         } else {
-            String::new()
+            Piece::new("")
         };
-        let code = format!("({} is {not}{name}({args}))", value.code);
-        Ok(Piece { code, path: None, start: value.start })
+        let args = self.nested("(", args, ")")?;
+        Ok(value.followed_by(&format!(" is {not}{name}"), args))
     }
 
     /// Whether a test without parentheses has an argument: `x is divisibleby 3`.
@@ -380,11 +382,21 @@ impl<'s> Parser<'s> {
 
     fn deeper(&mut self) -> Parse<()> {
         self.depth += 1;
-        if self.depth <= DEPTH_MAX {
-            return Ok(());
+        if self.depth > DEPTH_MAX { Err(self.too_deep()) } else { Ok(()) }
+    }
+
+    /// A piece in brackets, or as the arguments of a call.
+    fn nested(&self, open: &str, piece: Piece, close: &str) -> Parse<Piece> {
+        let depth = piece.depth + 1;
+        if depth > DEPTH_MAX {
+            return Err(self.too_deep());
         }
+        Ok(Piece { code: format!("{open}{}{close}", piece.code), path: None, depth })
+    }
+
+    fn too_deep(&self) -> CompileError {
         let message = format!("the expression is nested more than {DEPTH_MAX} deep");
-        Err(self.error(message, self.start()..self.source.len()))
+        self.error(message, 0..self.source.len())
     }
 
     fn text(&self, token: Token) -> &'s str {
@@ -416,27 +428,33 @@ impl<'s> Parser<'s> {
     }
 
     fn expect(&mut self, text: &str) -> Parse<()> {
-        if self.eat(text) {
+        self.expect_either(text, text)
+    }
+
+    /// Takes `text`, or leaves `end` to be taken.
+    fn expect_either(&mut self, text: &str, end: &str) -> Parse<()> {
+        if self.eat(text) || (text != end && self.peek_is(end)) {
             return Ok(());
         }
-        match self.peek() {
-            Some(token) => Err(self.unexpected(token, &format!("`{text}`"))),
-            None => {
-                let end = self.source.len();
-                Err(self.error(format!("the expression ends where `{text}` is missing"), end..end))
-            }
-        }
+        let expected =
+            if text == end { format!("`{text}`") } else { format!("`{text}` or `{end}`") };
+        Err(match self.peek() {
+            Some(token) => self.unexpected(token, &expected),
+            None => self.ends(&expected),
+        })
     }
 
     fn next_name(&mut self, what: &str) -> Parse<Token> {
         match self.next() {
             Some(token) if token.kind == Kind::Name => Ok(token),
             Some(token) => Err(self.unexpected(token, what)),
-            None => {
-                let end = self.source.len();
-                Err(self.error(format!("the expression ends where {what} is missing"), end..end))
-            }
+            None => Err(self.ends(what)),
         }
+    }
+
+    fn ends(&self, missing: &str) -> CompileError {
+        let end = self.source.len();
+        self.error(format!("the expression ends where {missing} is missing"), end..end)
     }
 
     fn unexpected(&self, token: Token, expected: &str) -> CompileError {

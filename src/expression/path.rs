@@ -43,6 +43,8 @@ pub(super) struct PathUse {
     pub root: Root,
     pub segments: Vec<Segment>,
     pub span: Range<usize>,
+    /// The number of the first use of the same path, if this is not it.
+    pub first_use: Option<usize>,
     /// Its absence is no error: `is defined` or `default` stands right behind it.
     pub lenient: bool,
     /// `is defined` asks for it.

@@ -14,6 +14,9 @@ use crate::payload::Payload;
 /// A constant is kept as a value up to this size; a larger one is made when it is needed.
 const CONSTANT_BYTES_MAX: usize = 1024;
 
+/// The values that one evaluation may read, in bytes of JSON.
+const VALUES_BYTES_MAX: usize = 8 << 20;
+
 /// A bare expression: `steps.count.output > 3`.
 pub struct Expression {
     source: Box<str>,
@@ -177,9 +180,9 @@ impl Expression {
                 None => Err(self.error(undefined(&self.source, path))),
             },
             Code::Program { program, paths } => {
-                let slots = paths.iter().map(|path| Slot::of(path, names, &self.source)).collect();
+                let slots = Slots::of(paths, names, &self.source);
                 let value = program
-                    .eval(Value::from_object(Slots(slots)))
+                    .eval(Value::from_object(slots))
                     .map_err(|cause| self.error(message(&cause)))?;
                 if value.is_undefined() {
                     return Err(self.error("the value is undefined"));
@@ -201,7 +204,18 @@ impl fmt::Debug for Expression {
 }
 
 fn undefined(source: &str, path: &PathUse) -> String {
-    format!("`{}` is undefined", &source[path.span.clone()])
+    format!("`{}` is undefined", shown(source, path))
+}
+
+/// A path for a message, shortened.
+fn shown(source: &str, path: &PathUse) -> String {
+    const CHARS_MAX: usize = 200;
+    let path = &source[path.span.clone()];
+    let mut shown: String = path.chars().take(CHARS_MAX).collect();
+    if shown.len() < path.len() {
+        shown.push('…');
+    }
+    shown
 }
 
 /// What is wrong, without the interpreter's notes on places in a text that nobody has written.
@@ -252,12 +266,27 @@ enum Slot {
     Absent,
     /// Nothing is there, and whoever uses it gets this message.
     Undefined(String),
-    /// Too deep to be handled.
+    /// Too deep or too large to be handled.
     Unreadable(String),
 }
 
+impl Slots {
+    fn of(paths: &[PathUse], names: &Names, source: &str) -> Self {
+        let mut slots: Vec<Slot> = Vec::with_capacity(paths.len());
+        let mut left = VALUES_BYTES_MAX;
+        for path in paths {
+            let earlier = path.first_use.and_then(|first| match slots.get(first) {
+                Some(Slot::Value(value)) => Some(Slot::Value(value.clone())),
+                Some(Slot::Absent | Slot::Undefined(_) | Slot::Unreadable(_)) | None => None,
+            });
+            slots.push(earlier.unwrap_or_else(|| Slot::of(path, names, source, &mut left)));
+        }
+        Self(slots)
+    }
+}
+
 impl Slot {
-    fn of(path: &PathUse, names: &Names, source: &str) -> Self {
+    fn of(path: &PathUse, names: &Names, source: &str, left: &mut usize) -> Self {
         let Some(found) = path::find(path, names) else {
             return if path.lenient {
                 Self::Absent
@@ -265,12 +294,17 @@ impl Slot {
                 Self::Undefined(undefined(source, path))
             };
         };
-        match serde_json::from_str(found.as_json()) {
+        let json = found.as_json();
+        let Some(rest) = left.checked_sub(json.len()) else {
+            let told = format!("the expression reads more than {VALUES_BYTES_MAX} bytes of values");
+            return Self::Unreadable(told);
+        };
+        *left = rest;
+        match serde_json::from_str(json) {
             Ok(value) => Self::Value(value),
-            Err(cause) => Self::Unreadable(format!(
-                "`{}` cannot be read: {cause}",
-                &source[path.span.clone()]
-            )),
+            Err(cause) => {
+                Self::Unreadable(format!("`{}` cannot be read: {cause}", shown(source, path)))
+            }
         }
     }
 }

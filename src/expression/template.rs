@@ -40,12 +40,8 @@ impl Template {
     /// # Errors
     /// All expressions in it that are wrong.
     pub fn compile(value: &Value) -> Result<Self, Vec<CompileError>> {
-        let mut errors = Vec::new();
-        let root = compile(value, 0, &mut errors);
-        match root {
-            Some(root) if errors.is_empty() => Ok(Self { root }),
-            Some(_) | None => Err(errors),
-        }
+        let (template, errors) = Self::read(value);
+        if errors.is_empty() { Ok(template) } else { Err(errors) }
     }
 
     /// Compiles a text.
@@ -53,11 +49,22 @@ impl Template {
     /// # Errors
     /// As [`compile`](Self::compile).
     pub fn text(text: &str) -> Result<Self, Vec<CompileError>> {
+        let (template, errors) = Self::read_text(text);
+        if errors.is_empty() { Ok(template) } else { Err(errors) }
+    }
+
+    /// Compiles what can be compiled of a value, so that names in its other expressions can be checked.
+    pub(crate) fn read(value: &Value) -> (Self, Vec<CompileError>) {
         let mut errors = Vec::new();
-        match compile_text(text, &mut errors) {
-            Some(root) if errors.is_empty() => Ok(Self { root }),
-            Some(_) | None => Err(errors),
-        }
+        let root = compile(value, 0, &mut errors);
+        (Self { root }, errors)
+    }
+
+    /// As [`read`](Self::read), of a text.
+    pub(crate) fn read_text(text: &str) -> (Self, Vec<CompileError>) {
+        let mut errors = Vec::new();
+        let root = compile_text(text, &mut errors);
+        (Self { root }, errors)
     }
 
     /// Compiles the text of a shell command, and refuses expressions where no quoting is safe.
@@ -66,8 +73,13 @@ impl Template {
     /// As [`compile`](Self::compile), and for an expression in a comment, in backquotes, in a
     /// here-document, in `$((…))`, in `${…}`, or after a `case` inside of `$(…)`.
     pub fn shell(text: &str) -> Result<Self, Vec<CompileError>> {
-        let template = Self::text(text)?;
-        let mut errors = Vec::new();
+        let (template, errors) = Self::read_shell(text);
+        if errors.is_empty() { Ok(template) } else { Err(errors) }
+    }
+
+    /// As [`read`](Self::read), of the text of a shell command.
+    pub(crate) fn read_shell(text: &str) -> (Self, Vec<CompileError>) {
+        let (template, mut errors) = Self::read_text(text);
         let mut quoting = Quoting::default();
         for piece in template.root.pieces() {
             match piece {
@@ -76,19 +88,19 @@ impl Template {
                     if let Err(why) = quoting.word("") {
                         let source = expression.source();
                         let error = CompileError::new(source, why, 0..source.len());
-                        errors.push(error.with_help(
-                            "hand the value over in `env`, and let the shell read the variable",
-                        ));
+                        let help =
+                            "hand the value over in `env`, and let the shell read the variable";
+                        errors.push(error.with_help(help));
                     }
                 }
             }
         }
-        if errors.is_empty() { Ok(template) } else { Err(errors) }
+        (template, errors)
     }
 
     /// Whether there is no expression in it.
     pub fn is_constant(&self) -> bool {
-        matches!(self.root, Part::Constant(_) | Part::ConstantText(..))
+        self.root.is_constant()
     }
 
     /// The expressions in it, in the order of the text.
@@ -179,6 +191,10 @@ enum PieceRef<'p> {
 }
 
 impl Part {
+    fn is_constant(&self) -> bool {
+        matches!(self, Self::Constant(_) | Self::ConstantText(..))
+    }
+
     fn pieces(&self) -> Vec<PieceRef<'_>> {
         match self {
             Self::Constant(payload) => vec![PieceRef::Literal(payload.as_str())],
@@ -213,21 +229,21 @@ impl Part {
                 json::push(quoted.as_bytes(), out).map_err(EvalError::new)
             }
             Self::List(items) => {
-                let mut between = "[";
-                for item in items {
-                    json::push(between.as_bytes(), out).map_err(EvalError::new)?;
+                json::push(b"[", out).map_err(EvalError::new)?;
+                for (place, item) in items.iter().enumerate() {
+                    let comma: &[u8] = if place > 0 { b"," } else { b"" };
+                    json::push(comma, out).map_err(EvalError::new)?;
                     item.write_json(names, out)?;
-                    between = ",";
                 }
                 json::push(b"]", out).map_err(EvalError::new)
             }
             Self::Table(rows) => {
-                let mut between = "{";
-                for (key, value) in rows {
-                    json::push(between.as_bytes(), out).map_err(EvalError::new)?;
+                json::push(b"{", out).map_err(EvalError::new)?;
+                for (place, (key, value)) in rows.iter().enumerate() {
+                    let comma: &[u8] = if place > 0 { b"," } else { b"" };
+                    json::push(comma, out).map_err(EvalError::new)?;
                     json::push(key.as_bytes(), out).map_err(EvalError::new)?;
                     value.write_json(names, out)?;
-                    between = ",";
                 }
                 json::push(b"}", out).map_err(EvalError::new)
             }
@@ -271,72 +287,54 @@ fn text_of(bytes: Vec<u8>) -> Result<String, EvalError> {
     String::from_utf8(bytes).map_err(|_| EvalError::new("the result is not UTF-8"))
 }
 
-fn compile(value: &Value, depth: usize, errors: &mut Vec<CompileError>) -> Option<Part> {
+/// A part that was refused is a constant; then nothing renders it.
+fn compile(value: &Value, depth: usize, errors: &mut Vec<CompileError>) -> Part {
     if depth > DEPTH_MAX {
         let message = format!("the value is nested more than {DEPTH_MAX} deep");
         errors.push(CompileError::new("", message, 0..0));
-        return None;
+        return Part::Constant(Payload::NULL);
     }
     match value {
         Value::String(text) => compile_text(text, errors),
         Value::Array(items) => {
-            let parts: Vec<_> = items.iter().map(|item| compile(item, depth + 1, errors)).collect();
-            let parts: Option<Vec<_>> = parts.into_iter().collect();
-            constant(value, parts?, Part::is_fixed, |parts| Part::List(parts.into()))
+            let parts = items.iter().map(|item| compile(item, depth + 1, errors));
+            folded(Part::List(parts.collect()))
         }
         Value::Object(rows) => {
-            let rows: Vec<_> = rows
-                .iter()
-                .map(|(key, row)| {
-                    let key = format!("{}:", super::path::quoted(key)).into_boxed_str();
-                    Some((key, compile(row, depth + 1, errors)?))
-                })
-                .collect();
-            let rows: Option<Vec<_>> = rows.into_iter().collect();
-            constant(value, rows?, |(_, row)| row.is_fixed(), |rows| Part::Table(rows.into()))
+            let rows = rows.iter().map(|(key, row)| {
+                let key = format!("{}:", super::path::quoted(key)).into_boxed_str();
+                (key, compile(row, depth + 1, errors))
+            });
+            folded(Part::Table(rows.collect()))
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {
-            Some(Part::Constant(Payload::of(value).ok()?))
+            Part::Constant(Payload::from_trusted(value.to_string()))
         }
     }
 }
 
-impl Part {
-    fn is_fixed(&self) -> bool {
-        matches!(self, Self::Constant(_) | Self::ConstantText(..))
+/// A list or table of constants is one constant.
+fn folded(part: Part) -> Part {
+    let is_constant = match &part {
+        Part::List(items) => items.iter().all(Part::is_constant),
+        Part::Table(rows) => rows.iter().all(|(_, row)| row.is_constant()),
+        Part::Constant(_) | Part::ConstantText(..) | Part::Whole(_) | Part::Text(_) => false,
+    };
+    let mut json = Vec::new();
+    // A constant that is too large for a payload fails when it is rendered.
+    if is_constant && part.write_json(&Names::default(), &mut json).is_ok() {
+        return Part::Constant(Payload::from_trusted(json));
     }
-}
-
-fn constant<T>(
-    value: &Value,
-    parts: Vec<T>,
-    is_fixed: impl Fn(&T) -> bool,
-    otherwise: impl Fn(Vec<T>) -> Part,
-) -> Option<Part> {
-    // A literal `$${{` makes a constant that differs from what was written.
-    if parts.iter().all(is_fixed) && !has_escape(value) {
-        return Some(Part::Constant(Payload::of(value).ok()?));
-    }
-    Some(otherwise(parts))
-}
-
-fn has_escape(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains(ESCAPED),
-        Value::Array(items) => items.iter().any(has_escape),
-        Value::Object(rows) => rows.values().any(has_escape),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
+    part
 }
 
 const OPEN: &str = "${{";
 const ESCAPED: &str = "$${{";
 
-fn compile_text(text: &str, errors: &mut Vec<CompileError>) -> Option<Part> {
+fn compile_text(text: &str, errors: &mut Vec<CompileError>) -> Part {
     if !text.contains(OPEN) {
         return fixed_text(text);
     }
-    let before = errors.len();
     let mut pieces: Vec<Piece> = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find(OPEN) {
@@ -350,7 +348,8 @@ fn compile_text(text: &str, errors: &mut Vec<CompileError>) -> Option<Part> {
         let Some(len) = expression_len(behind) else {
             let error = CompileError::new(behind, "`${{` is never closed", 0..behind.len());
             errors.push(error.with_help("close it with `}}`; a literal `${{` is written `$${{`"));
-            return None;
+            rest = "";
+            break;
         };
         match Expression::compile(&behind[..len]) {
             Ok(expression) => pieces.push(Piece::Expression(expression)),
@@ -359,18 +358,15 @@ fn compile_text(text: &str, errors: &mut Vec<CompileError>) -> Option<Part> {
         rest = &behind[len + 2..];
     }
     push_literal(&mut pieces, rest);
-    if errors.len() > before {
-        return None;
-    }
     match <[Piece; 1]>::try_from(pieces) {
-        Ok([Piece::Expression(expression)]) => Some(Part::Whole(expression)),
+        Ok([Piece::Expression(expression)]) => Part::Whole(expression),
         Ok([Piece::Literal(text)]) => fixed_text(&text),
-        Err(pieces) => Some(Part::Text(pieces.into())),
+        Err(pieces) => Part::Text(pieces.into()),
     }
 }
 
-fn fixed_text(text: &str) -> Option<Part> {
-    Some(Part::ConstantText(Payload::of(text).ok()?, text.into()))
+fn fixed_text(text: &str) -> Part {
+    Part::ConstantText(Payload::from_trusted(super::path::quoted(text)), text.into())
 }
 
 fn push_literal(pieces: &mut Vec<Piece>, text: &str) {

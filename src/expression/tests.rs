@@ -3,6 +3,10 @@ use serde_json::json;
 
 use super::*;
 
+mod hostile;
+mod shell;
+mod template;
+
 fn names() -> Names {
     let payload = |value: serde_json::Value| Payload::of(&value).unwrap();
     Names {
@@ -222,7 +226,148 @@ fn jinja_is_evaluated() {
             true  →  true
             none  →  null
             'text'  →  "text"
-            [1, 2  →  refused at ``: the expression ends where `,` is missing
+            [1, 2  →  refused at ``: the expression ends where `,` or `]` is missing
         "#]],
     );
+}
+
+#[test]
+fn what_is_refused_says_where() {
+    values(
+        &[
+            "",
+            "input.",
+            "inputs.x",
+            "steps.a.outptu",
+            "steps.a-b.output",
+            "steps['a-b'].output.x -1",
+            "input.x | uper",
+            "input.x is defnied",
+            "input.x.upper()",
+            "foo(1)",
+            "debug()",
+            "'open",
+            "1 +",
+            "(1",
+            "{'a' 1}",
+            "input.a b",
+            "input.ä",
+            "input[",
+            "input[]",
+            "1.foo",
+            "run.ids",
+            "run",
+            "secrets",
+            "secrets[input.x]",
+            "index.x",
+            "null",
+            "{% if x %}",
+            "input.items | map('nope') | list",
+            "1 / 0",
+            "[1, 2] | first | upper | from_json",
+            "'x' | date_add('1d')",
+            "'2026-01-01' | date_add('soon')",
+            "'2026-01-01' | format_date('%Q')",
+        ],
+        expect![[r#"
+              →  refused at ``: the expression is empty
+            input.  →  refused at ``: the expression ends where a key is missing
+            inputs.x  →  refused at `inputs`: unknown name `inputs`; help: did you mean `input`?
+            steps.a.outptu  →  refused at `steps.a.outptu`: a step has no field `outptu`; help: did you mean `output`?
+            steps.a-b.output  →  refused at `a-b`: `steps.a-b` reads as `steps.a` minus `b`; help: write `steps['a-b']`
+            steps['a-b'].output.x -1  →  error: `steps['a-b'].output.x` is undefined, in `steps['a-b'].output.x -1`
+            input.x | uper  →  refused at `uper`: unknown filter `uper`; help: did you mean `upper`?
+            input.x is defnied  →  refused at `defnied`: unknown test `defnied`; help: did you mean `defined`?
+            input.x.upper()  →  refused at `upper`: values have no methods; help: use a filter: `value | upper`
+            foo(1)  →  refused at `foo`: unknown function `foo`; help: there are `range(…)` and `dict(…)`; the rest are filters: `value | upper`
+            debug()  →  refused at `debug`: unknown function `debug`; help: there are `range(…)` and `dict(…)`; the rest are filters: `value | upper`
+            'open  →  refused at `'open`: the text is never closed
+            1 +  →  refused at ``: the expression ends where a value is missing
+            (1  →  refused at ``: the expression ends where `,` is missing
+            {'a' 1}  →  refused at `1`: unexpected `1`, expected `:`
+            input.a b  →  refused at `b`: unexpected `b`, expected an operator or the end
+            input.ä  →  refused at `ä`: unexpected character `ä`
+            input[  →  refused at ``: the expression ends where a value is missing
+            input[]  →  refused at `]`: an index is missing in `[]`
+            1.foo  →  refused at `.`: unexpected `.`
+            run.ids  →  refused at `run.ids`: a run has no field `ids`; help: did you mean `id`?
+            run  →  refused at `run`: `run` is read by field; help: there are `run.id`, `run.attempt`, `run.scheduled_at`, `run.scheduled_day`, `run.started_by`
+            secrets  →  refused at `secrets`: a secret is read by its name: `secrets.name`
+            secrets[input.x]  →  refused at `secrets`: a secret is read by its name: `secrets.name`
+            index.x  →  refused at `index.x`: `index` is a number
+            null  →  null
+            {% if x %}  →  refused at `%`: unexpected `%`, expected a value
+            input.items | map('nope') | list  →  error: unknown filter, in `input.items | map('nope') | list`
+            1 / 0  →  refused at `1 / 0`: unable to calculate 1 / 0
+            [1, 2] | first | upper | from_json  →  1
+            'x' | date_add('1d')  →  refused at `'x' | date_add('1d')`: `x` is no date (2026-01-31) and no time (2026-01-31T12:00:00Z), in `'x' | date_add('1d')`
+            '2026-01-01' | date_add('soon')  →  refused at `'2026-01-01' | date_add('soon')`: `soon` is no span of time such as `1d` or `-2h`, in `'2026-01-01' | date_add('soon')`
+            '2026-01-01' | format_date('%Q')  →  "UTC"
+        "#]],
+    );
+}
+
+#[test]
+fn reads_are_known_before_anything_runs() {
+    let reads = |source: &str| {
+        let expression = Expression::compile(source).unwrap();
+        let reads = expression.reads();
+        let steps = reads.steps.iter().map(|read| {
+            let asks = if read.asks { "?" } else { "" };
+            let data = if read.needs_output() { "!" } else { "" };
+            format!("{}.{:?}{asks}{data}@{:?}", read.id, read.field, read.offset)
+        });
+        let inputs = reads.input.iter().map(|read| format!("input {:?}", read.key));
+        let secrets = reads.secrets.iter().map(|read| format!("secret {}", read.name));
+        let others = [
+            ("all steps", &reads.all_steps),
+            ("item", &reads.item),
+            ("index", &reads.index),
+            ("run", &reads.run),
+        ];
+        let others = others.into_iter().filter(|(_, at)| at.is_some());
+        let others = others.map(|(name, _)| name.to_owned());
+        let all: Vec<_> = steps.chain(inputs).chain(secrets).chain(others).collect();
+        format!("{source}  →  {}\n", all.join(", "))
+    };
+    let lines: String = [
+        "steps.a.output",
+        "steps.a.output.x.y is defined",
+        "steps.a.output.x | default(0) + 1",
+        "steps.a.output.x | d",
+        "(steps.a.output.x) | default(0)",
+        "steps.a.output | map(attribute='x') | default(0)",
+        "steps.a.output.x if steps.a.output is defined else steps.b.output",
+        "steps.a.status == 'failed' and steps['b-c'].error.class == 'x'",
+        "steps.a.failed | length",
+        "steps.a",
+        "steps",
+        "steps[item.name].output",
+        "input.x[input.y].z ~ input ~ secrets.s ~ run.id ~ index",
+        "-steps.a.output.x is not undefined",
+        "'steps.a.output'",
+        "{'steps': steps.a.output, 'b': [steps.b.output]}",
+        "input.x | replace('a', steps.a.output)",
+    ]
+    .map(reads)
+    .concat();
+    expect![[r#"
+        steps.a.output  →  a.Output!@0..14
+        steps.a.output.x.y is defined  →  a.Output?@0..18
+        steps.a.output.x | default(0) + 1  →  a.Output?@0..16
+        steps.a.output.x | d  →  a.Output?@0..16
+        (steps.a.output.x) | default(0)  →  a.Output?@1..17
+        steps.a.output | map(attribute='x') | default(0)  →  a.Output!@0..14
+        steps.a.output.x if steps.a.output is defined else steps.b.output  →  a.Output?@0..16, a.Output?@20..34, b.Output!@51..65
+        steps.a.status == 'failed' and steps['b-c'].error.class == 'x'  →  a.Status@0..14, b-c.Error@31..55
+        steps.a.failed | length  →  a.Failed@0..14
+        steps.a  →  a.Whole@0..7
+        steps  →  all steps
+        steps[item.name].output  →  all steps, item
+        input.x[input.y].z ~ input ~ secrets.s ~ run.id ~ index  →  input Some("x"), input Some("y"), input None, secret s, index, run
+        -steps.a.output.x is not undefined  →  a.Output!@1..17
+        'steps.a.output'  →  
+        {'steps': steps.a.output, 'b': [steps.b.output]}  →  a.Output!@10..24, b.Output!@32..46
+        input.x | replace('a', steps.a.output)  →  a.Output!@23..37, input Some("x")
+    "#]].assert_eq(&lines);
 }

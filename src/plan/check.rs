@@ -61,11 +61,13 @@ impl<'t> Check<'t> {
     }
 }
 
-/// Puts problems in the order of the file.
+/// Puts problems in the order of the file; that there are more comes last.
 pub(super) fn sort(problems: &mut [Diagnostic]) {
-    problems.sort_by(|a, b| {
-        (a.span.start, a.span.end, a.code).cmp(&(b.span.start, b.span.end, b.code))
-    });
+    let key = |problem: &Diagnostic| {
+        let is_rest = problem.code == "too-many-problems";
+        (is_rest, problem.span.start, problem.span.end, problem.code)
+    };
+    problems.sort_by(|a, b| key(a).cmp(&key(b)));
 }
 
 /// What `word` was probably meant to be, as a help.

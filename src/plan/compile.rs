@@ -12,7 +12,7 @@ use super::site::{Cursor, May, Site, refuse};
 use super::steps::{StepIndex, Steps};
 use super::{ITEMS_MAX, KnownTasks, Verb};
 use crate::definition::{Definition, Diagnostic, JoinDefinition, Span, Spanned, VerbDefinition};
-use crate::expression::{Expression, Names, Template};
+use crate::expression::{CompileError, Expression, Names, Template};
 
 /// What of a step is compiled. A part that was refused is missing; then there is no plan.
 #[derive(Debug, Default)]
@@ -185,33 +185,30 @@ impl<'c, 'd, 't> Compiler<'c, 'd, 't> {
     fn template(&mut self, value: &Value, site: &Site<'_>) -> Option<Template> {
         let is_table = value.is_object() || value.is_array();
         let cursor = Cursor::new(self.check.text, site.within, is_table);
-        self.take(Template::compile(value), site, cursor)
+        self.take(Template::read(value), site, &cursor)
     }
 
     fn text(&mut self, text: &Spanned<String>, site: &Site<'_>) -> Option<Template> {
         let site = Site { within: &text.span, ..site.clone() };
         let cursor = Cursor::new(self.check.text, &text.span, false);
-        self.take(Template::text(&text.value), &site, cursor)
+        self.take(Template::read_text(&text.value), &site, &cursor)
     }
 
+    /// Names are checked in what could be compiled, even where something could not.
     fn take(
         &mut self,
-        compiled: Result<Template, Vec<crate::expression::CompileError>>,
+        (template, errors): (Template, Vec<CompileError>),
         site: &Site<'_>,
-        cursor: Cursor,
+        cursor: &Cursor,
     ) -> Option<Template> {
-        match compiled {
-            Ok(template) => {
-                if !template.is_constant() {
-                    self.resolve(&template.expressions(), site, cursor);
-                }
-                Some(template)
-            }
-            Err(errors) => {
-                refuse(self.check, site, cursor, errors);
-                None
-            }
+        if !template.is_constant() {
+            self.resolve(&template.expressions(), site, cursor.clone());
         }
+        if errors.is_empty() {
+            return Some(template);
+        }
+        refuse(self.check, site, cursor.clone(), errors);
+        None
     }
 
     fn bare(&mut self, source: &str, site: &Site<'_>) -> Option<Expression> {

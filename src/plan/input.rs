@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::check::Check;
 use super::site::{Cursor, May, Site, refuse};
-use crate::definition::{Definition, Diagnostic, InputField, InputKind, nearest};
+use crate::definition::{Definition, Diagnostic, InputField, InputKind, Spanned, nearest};
 use crate::expression::{Names, RunNames, Template};
 use crate::payload::{PAYLOAD_BYTES_MAX, Payload};
 use value::Shape;
@@ -160,31 +160,31 @@ fn compile(name: &str, field: &InputField, check: &mut Check<'_>) -> Option<Fiel
     let owner = format!("input `{name}`");
     let shape = Shape::new(field, &owner, check);
     let default = match &field.default {
+        Some(default) => Some(compile_default(default, &owner, check)?),
         None => None,
-        Some(default) => {
-            let may = May { input: false, steps: false, item: false, secrets: false };
-            let site = Site { owner: &owner, step: None, within: &default.span, may };
-            let cursor = || {
-                let is_table = default.value.is_object() || default.value.is_array();
-                Cursor::new(check.text, &default.span, is_table)
-            };
-            match Template::compile(&default.value) {
-                Ok(template) => {
-                    let cursor = cursor();
-                    check_default(&template, &site, cursor, check);
-                    Some(template)
-                }
-                Err(errors) => {
-                    let cursor = cursor();
-                    refuse(check, &site, cursor, errors);
-                    return None;
-                }
-            }
-        }
     };
     let shape = shape?;
-    check_constant(default.as_ref(), &shape, field, check);
+    check_constant(default.as_ref(), &shape, field, &owner, check);
     Some(Field { name: name.into(), shape, default, optional: field.optional })
+}
+
+/// `None` where it was refused.
+fn compile_default(
+    default: &Spanned<Value>,
+    owner: &str,
+    check: &mut Check<'_>,
+) -> Option<Template> {
+    let may = May { input: false, steps: false, item: false, secrets: false };
+    let site = Site { owner, step: None, within: &default.span, may };
+    let is_table = default.value.is_object() || default.value.is_array();
+    let cursor = Cursor::new(check.text, &default.span, is_table);
+    let (template, errors) = Template::read(&default.value);
+    check_default(&template, &site, cursor.clone(), check);
+    if errors.is_empty() {
+        return Some(template);
+    }
+    refuse(check, &site, cursor, errors);
+    None
 }
 
 /// A default may read `run`, and nothing else.
@@ -210,17 +210,22 @@ fn check_constant(
     default: Option<&Template>,
     shape: &Shape,
     field: &InputField,
+    owner: &str,
     check: &mut Check<'_>,
 ) {
     let (Some(template), Some(default)) = (default, &field.default) else { return };
-    if !template.is_constant() || !shape.fits_kind(&default.value) {
+    let is_text_of_a_time =
+        matches!(field.kind, InputKind::Date | InputKind::Datetime) && default.value.is_string();
+    let fits = shape.fits_kind(&default.value) || is_text_of_a_time;
+    let is_allowed = field.allowed.is_empty() || field.allowed.contains(&default.value);
+    if !template.is_constant() || !fits || !is_allowed {
         return;
     }
     let mut problems = Vec::new();
-    shape.check(&default.value, &mut "default".to_owned(), &mut problems);
+    shape.check(&default.value, &mut "its default".to_owned(), &mut problems);
     for problem in problems {
-        let diagnostic =
-            Diagnostic::error("bad-default", problem.to_string(), default.span.clone());
-        check.report(diagnostic.label("does not fit its own type"));
+        let told = format!("{owner}: {problem}");
+        let problem = Diagnostic::error("bad-default", told, default.span.clone());
+        check.report(problem.label("does not fit its own type"));
     }
 }

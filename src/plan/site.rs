@@ -29,6 +29,7 @@ pub(super) struct May {
 }
 
 /// Finds expressions in the text of a value, one after the other.
+#[derive(Debug, Clone)]
 pub(super) struct Cursor {
     at: usize,
     end: usize,

@@ -3,10 +3,11 @@ use std::fmt::Write as _;
 use expect_test::{Expect, expect};
 
 use super::*;
-use crate::clock::Timestamp;
 use crate::definition::Span;
-use crate::expression::RunNames;
-use crate::payload::Payload;
+
+mod inputs;
+mod problems;
+mod scale;
 
 fn loaded(text: &str) -> Result<Loaded, Vec<Diagnostic>> {
     load("test.toml", text, None, &KnownTasks::Any)

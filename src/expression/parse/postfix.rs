@@ -18,20 +18,21 @@ impl Parser<'_> {
             segments.push(segment);
             end = last.end;
         }
-        let path =
-            PathUse { root, segments, span: first.start..end, lenient: false, defined: false };
+        let same = |path: &PathUse| path.root == root && path.segments == segments;
+        let first_use = self.paths.iter().position(same);
+        let span = first.start..end;
+        let path = PathUse { root, segments, span, first_use, lenient: false, defined: false };
         self.check_path(&path)?;
         let number = self.paths.len();
         self.paths.push(path);
-        Ok(Piece { code: format!("p{number}"), path: Some(number), start: first.start })
+        Ok(Piece { path: Some(number), ..Piece::new(&format!("p{number}")) })
     }
 
     /// One more segment, if the next tokens are one whose value is known.
     fn segment(&mut self) -> Parse<Option<(Segment, Token)>> {
         if self.eat(".") {
             let Some(token) = self.next() else {
-                let end = self.source.len();
-                return Err(self.error("the expression ends where a key is missing", end..end));
+                return Err(self.ends("a key"));
             };
             let text = self.text(token);
             let segment = match token.kind {
@@ -155,15 +156,17 @@ impl Parser<'_> {
     pub(super) fn postfix(&mut self, mut value: Piece) -> Parse<Piece> {
         loop {
             if let Some((segment, last)) = self.segment_behind(&value)? {
-                value.code = match segment {
-                    Segment::Key(key) => format!("{}[{}]", value.code, literal(&key)),
-                    Segment::Index(index) => format!("{}[{index}]", value.code),
-                };
-                value.path = None;
+                value = value.followed_by(
+                    "",
+                    match segment {
+                        Segment::Key(key) => Piece::new(&format!("[{}]", literal(&key))),
+                        Segment::Index(index) => Piece::new(&format!("[{index}]")),
+                    },
+                );
                 self.refuse_call(last)?;
             } else if self.eat("[") {
-                value.code = format!("{}[{}]", value.code, self.subscript()?);
-                value.path = None;
+                let subscript = self.subscript()?;
+                value = value.followed_by("", self.nested("[", subscript, "]")?);
             } else if let Some(token) = self.peek().filter(|_| self.peek_is("(")) {
                 return Err(self.method(token));
             } else {
@@ -182,28 +185,28 @@ impl Parser<'_> {
     }
 
     /// The inside of `[…]`: one value, or a slice.
-    fn subscript(&mut self) -> Parse<String> {
-        let mut code = String::new();
+    fn subscript(&mut self) -> Parse<Piece> {
+        let mut piece = Piece::new("");
         let mut colons = 0;
         loop {
             if self.eat("]") {
                 break;
             }
             if colons < 2 && self.eat(":") {
-                code.push(':');
+                piece.code.push(':');
                 colons += 1;
-            } else if code.is_empty() || code.ends_with(':') {
-                code.push_str(&self.expression()?.code);
+            } else if piece.code.is_empty() || piece.code.ends_with(':') {
+                piece = piece.followed_by("", self.expression()?);
             } else {
                 self.expect("]")?;
                 break;
             }
         }
-        if code.is_empty() {
+        if piece.code.is_empty() {
             let at = self.start();
             return Err(self.error("an index is missing in `[]`", at.saturating_sub(1)..at));
         }
-        Ok(code)
+        Ok(piece)
     }
 }
 

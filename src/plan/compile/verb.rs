@@ -44,7 +44,7 @@ impl Compiler<'_, '_, '_> {
     fn shell(&mut self, command: &Spanned<String>, site: &Site<'_>) -> Option<Template> {
         let site = Site { within: &command.span, ..site.clone() };
         let cursor = Cursor::new(self.check.text, &command.span, false);
-        self.take(Template::shell(&command.value), &site, cursor)
+        self.take(Template::read_shell(&command.value), &site, &cursor)
     }
 
     fn command(
