@@ -14,7 +14,20 @@ impl Run {
         if self.has_slot_beside(act.plan, unit) {
             self.dispatch(unit, act);
         } else if self.turn(act.plan, unit, Phase::Held).is_some() {
-            self.held.push_back(unit);
+            self.hold(unit, act.plan);
+        }
+    }
+
+    /// Puts the unit among those that wait for a slot: the higher priority first, then who came first.
+    fn hold(&mut self, unit: Unit, plan: &Plan) {
+        let priority = |unit: &Unit| node(plan, unit.node).priority;
+        let own = priority(&unit);
+        match self.held.back() {
+            Some(last) if priority(last) < own => {
+                let place = self.held.partition_point(|other| priority(other) >= own);
+                self.held.insert(place, unit);
+            }
+            Some(_) | None => self.held.push_back(unit),
         }
     }
 
