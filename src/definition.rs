@@ -2,6 +2,7 @@
 //!
 //! The home of `toml`. Knows no graph and no meaning.
 
+mod builder;
 mod diagnostic;
 mod explain;
 mod model;
@@ -10,6 +11,7 @@ mod render;
 mod settings;
 mod unit;
 
+pub use builder::{Http, Input, Retry, Step, Workflow};
 pub use diagnostic::{Diagnostic, Severity, Span};
 pub use explain::{codes, explain};
 pub use model::*;

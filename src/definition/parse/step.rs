@@ -19,7 +19,7 @@ use crate::definition::unit::excerpt;
 use crate::definition::{
     Diagnostic, JoinDefinition, OnCrash, OutputKind, RetryRule, Spanned, StepDefinition, Tolerate,
 };
-use crate::id::Name;
+use crate::id::{NAME_CHARS_MAX, Name};
 
 /// The most steps of a workflow, those of inline bodies included.
 pub(super) const STEPS_MAX: usize = 100_000;
@@ -69,13 +69,25 @@ pub(super) fn read_steps(
             break;
         }
         let path = parent.map_or_else(|| key.to_owned(), |parent| format!("{parent}.{key}"));
-        let Some(id) = id(key) else {
+        let step = read_step(&field, &path, around);
+        if let Some(id) = id(key) {
+            steps.insert(id, step);
+        } else {
             field.problems.report(bad_name("step", key, &field.key_span));
-            continue;
-        };
-        steps.insert(id, read_step(&field, &path, around));
+            // Under some other name it can still be checked.
+            steps.entry(like(key)).or_insert(step);
+        }
     }
     steps
+}
+
+/// An id that looks like a text that is none.
+fn like(text: &str) -> Name {
+    let fits = |char: char| char.is_ascii_alphanumeric() || char == '-';
+    let chars =
+        text.chars().take(NAME_CHARS_MAX - 1).map(|char| if fits(char) { char } else { '_' });
+    let like: String = std::iter::once('_').chain(chars).collect();
+    Name::new(&like).expect("invariant: it is made of what a name is made of")
 }
 
 fn read_step(field: &Field<'_>, path: &str, around: &Around) -> StepDefinition {

@@ -90,7 +90,8 @@ fn pipeline(field: &Field<'_>) -> Vec<Spanned<String>> {
     let Some(steps) = field.texts() else { return Vec::new() };
     let mut seen: IndexMap<&str, &Spanned<String>> = IndexMap::new();
     for step in &steps {
-        if let Some(first) = seen.insert(&step.value, step) {
+        let first = *seen.entry(&step.value).or_insert(step);
+        if first.span != step.span {
             let told = say(&field.owner, &format!("`pipeline` names `{}` twice", step.value));
             let problem = Diagnostic::error("named-twice", told, step.span.clone());
             let problem = problem.label("again").related(first.span.clone(), "first here");
@@ -101,5 +102,5 @@ fn pipeline(field: &Field<'_>) -> Vec<Spanned<String>> {
         let problem = field.problem("empty", "`pipeline` is empty").label("no steps");
         field.problems.report(problem.help("name the steps in their order, or take it out"));
     }
-    steps
+    seen.into_values().cloned().collect()
 }

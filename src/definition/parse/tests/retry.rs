@@ -33,7 +33,7 @@ fn policies_exist() {
 }
 
 #[test]
-fn a_policy_makes_sense() {
+fn a_policy_is_a_name_a_table_or_rules() {
     check_step(
         "run = 'x'\nretry = 3",
         expect![[r#"
@@ -58,6 +58,10 @@ fn a_policy_makes_sense() {
         wrong-type at "'api'": step `a`: `retry[0]` must be a table of retry keys, not the string "api"
     "#]],
     );
+}
+
+#[test]
+fn attempts_are_counted_from_one() {
     check_step(
         "run = 'x'\nretry.attempts = 0",
         expect![[r#"
@@ -82,6 +86,10 @@ fn a_policy_makes_sense() {
             out-of-range at "99999999999": step `a`: `retry.attempts` must be at most 10000000
         "#]],
     );
+}
+
+#[test]
+fn backoff_grows() {
     check_step(
         "run = 'x'\nretry = { attempts = 2, factor = 0.5 }",
         expect![[r#"
@@ -112,6 +120,10 @@ fn a_policy_makes_sense() {
             unknown-value at "'exponentail'": step `a`: unknown backoff `exponentail` -> did you mean `exponential`? allowed: `exponential`, `linear` or `fixed`
         "#]],
     );
+}
+
+#[test]
+fn delays_are_durations_in_their_order() {
     check_step(
         "run = 'x'\nretry = { attempts = 2, delay = '1s', max_delay = '-1ms' }",
         expect![[r#"

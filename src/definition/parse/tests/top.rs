@@ -1,114 +1,14 @@
+use expect_test::expect_file;
+
 use super::*;
 
 #[test]
 fn ten_mistakes_are_ten_problems_in_their_order() {
-    check(
-        r#"nam = "order"
-timeout = 30
-durability = "strickt"
-
-[input]
-total = { type = "number", min = 5, max = 1 }
-
-[retry.api]
-attempts = 0
-
-[steps.charge]
-task = "payments.charge"
-retry = "apo"
-depends_on = "reserve"
-
-[steps.reserve]
-task = "a"
-run = "b"
-
-[steps.ship]
-depends_on = ["charge"]
-timeout = "5 parsecs"
-"#,
-        expect![[r#"
-            error[unknown-key]: unknown key `nam` in workflow
-             --> flow.toml:1:1
-              |
-            1 | nam = "order"
-              | ^^^ not a workflow key
-              |
-              = help: did you mean `name`?
-
-            error[wrong-type]: `timeout` must be a duration such as "30s", not the number 30
-             --> flow.toml:2:11
-              |
-            2 | timeout = 30
-              |           ^^ this is the number 30
-              |
-              = help: add a unit: "30s"
-
-            error[unknown-value]: unknown durability `strickt`
-             --> flow.toml:3:14
-              |
-            3 | durability = "strickt"
-              |              ^^^^^^^^^ not a value of `durability`
-              |
-              = help: did you mean `strict`? allowed: `strict`, `relaxed` or `memory`
-
-            error[contradiction]: input `total`: `max` is less than `min`: no value fits
-             --> flow.toml:6:43
-              |
-            6 | total = { type = "number", min = 5, max = 1 }
-              |                                  - more   ^ less
-
-            error[out-of-range]: retry policy `api`: `attempts` must be at least 1
-             --> flow.toml:9:12
-              |
-            9 | attempts = 0
-              |            ^ no try at all
-              |
-              = help: `attempts` counts all tries, the first included
-
-            error[unknown-policy]: step `charge`: `retry` names the policy `apo`, which does not exist
-              --> flow.toml:13:9
-               |
-            13 | retry = "apo"
-               |         ^^^^^ no such policy
-               |
-               = help: did you mean `api`?
-
-            error[wrong-type]: step `charge`: `depends_on` must be a list of strings, not the string "reserve"
-              --> flow.toml:14:14
-               |
-            14 | depends_on = "reserve"
-               |              ^^^^^^^^^ this is the string "reserve"
-               |
-               = help: write ["reserve"]
-
-            error[several-verbs]: step `reserve` has two verbs: `task` and `run`
-              --> flow.toml:18:1
-               |
-            17 | task = "a"
-               | ---- the first
-            18 | run = "b"
-               | ^^^ the second
-               |
-               = help: make two steps of it
-
-            error[missing-verb]: step `ship` has no verb
-              --> flow.toml:20:8
-               |
-            20 | [steps.ship]
-               |        ^^^^ does nothing
-               |
-               = help: say what it does: `task`, `run`, `http`, `sleep` or `steps`
-
-            error[bad-duration]: step `ship`: `timeout`: `parsecs` is not a unit of time
-              --> flow.toml:22:11
-               |
-            22 | timeout = "5 parsecs"
-               |           ^^^^^^^^^^^ not a duration
-               |
-               = help: use w, d, h, m, s or ms
-
-        "#]],
-    );
+    let text = include_str!("ten-mistakes.toml");
+    let problems = parse("flow.toml", text).diagnostics;
+    assert_eq!(problems.len(), 10);
+    let drawn = render("flow.toml", text, &problems, Format::Human { color: false });
+    expect_file!["./ten-mistakes.txt"].assert_eq(&drawn);
 }
 
 #[test]
@@ -351,6 +251,10 @@ fn what_stands_twice_is_named() {
 
         "#]],
     );
+}
+
+#[test]
+fn what_stands_twice_is_named_in_inline_and_dotted_tables_too() {
     check_lines(
         "name = 'a'\nname = 'b'\n[steps]\na = { run = 'x', run = 'y' }\n",
         expect![[r#"

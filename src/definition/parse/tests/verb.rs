@@ -185,6 +185,10 @@ fn requests_have_addresses_and_one_body() {
         contradiction at "body": step `a`: `http.json` and `http.body` exclude each other -> keep one of them
     "#]],
     );
+}
+
+#[test]
+fn the_parts_of_a_request_are_checked() {
     check_step(
         "http = { url = 'http://x', expect = [], headers = { 'a b' = 'x', c = [] }, query = { a = {} } }",
         expect![[r#"
