@@ -20,7 +20,7 @@ impl Run {
 
     /// Puts the unit among those that wait for a slot: the higher priority first, then who came first.
     fn hold(&mut self, unit: Unit, plan: &Plan) {
-        let priority = |unit: &Unit| node(plan, unit.node).priority;
+        let priority = |unit: &Unit| plan.node(unit.node).priority;
         let own = priority(&unit);
         match self.held.back() {
             Some(last) if priority(last) < own => {
