@@ -52,9 +52,19 @@ pub(crate) struct Data {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Run(verb::run::RunArgs),
     Check(verb::check::CheckArgs),
+    Explain(verb::explain::ExplainArgs),
     Graph(verb::graph::GraphArgs),
     New(verb::new::NewArgs),
+    Start(verb::start::StartArgs),
+    Runs(verb::runs::RunsArgs),
+    Show(verb::show::ShowArgs),
+    Logs(verb::logs::LogsArgs),
+    Retry(verb::retry::RetryArgs),
+    Cancel(verb::cancel::CancelArgs),
+    Resume(verb::resume::ResumeArgs),
+    Dlq(verb::dlq::DlqArgs),
     Db(verb::db::DbArgs),
     Completions(verb::completions::CompletionsArgs),
 }
@@ -84,9 +94,19 @@ pub(crate) fn main() -> Exit {
 impl Verb {
     fn act(self, common: Common) -> Result<Exit, Problem> {
         match self {
+            Self::Run(args) => verb::run::act(&args, common),
             Self::Check(args) => verb::check::act(&args, common),
+            Self::Explain(args) => verb::explain::act(&args),
             Self::Graph(args) => verb::graph::act(&args, common),
             Self::New(args) => verb::new::act(&args),
+            Self::Start(args) => verb::start::act(&args, common),
+            Self::Runs(args) => verb::runs::act(&args, common),
+            Self::Show(args) => verb::show::act(&args, common),
+            Self::Logs(args) => verb::logs::act(&args, common),
+            Self::Retry(args) => verb::retry::act(&args, common),
+            Self::Cancel(args) => verb::cancel::act(&args, common),
+            Self::Resume(args) => verb::resume::act(&args, common),
+            Self::Dlq(args) => verb::dlq::act(&args, common),
             Self::Db(args) => verb::db::act(&args, common),
             Self::Completions(args) => verb::completions::act(&args),
         }

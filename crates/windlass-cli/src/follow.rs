@@ -1,10 +1,13 @@
 //! Following a run: what happens is shown as it happens, and at the end how it went.
 
+pub(crate) mod course;
+pub(crate) mod finish;
 pub(crate) mod happened;
 mod lines;
 mod live;
 pub(crate) mod ndjson;
 pub(crate) mod report;
+pub(crate) mod story;
 pub(crate) mod teller;
 pub(crate) mod view;
 pub(crate) mod words;

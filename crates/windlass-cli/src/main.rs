@@ -1,6 +1,7 @@
 //! The `windlass` command: run, check and look at workflows from the terminal.
 
 mod args;
+mod door;
 mod exit;
 mod filter;
 mod follow;
@@ -8,9 +9,12 @@ mod graph;
 mod inputs;
 mod output;
 mod plain;
+mod runtime;
 mod signals;
 mod source;
 mod style;
+mod table;
+mod trace;
 mod verb;
 mod when;
 

@@ -100,11 +100,7 @@ pub(crate) fn check(path: &Path, tasks: &KnownTasks) -> Result<Checked, Problem>
 }
 
 /// The plan of a file, or every problem on standard error and exit code 3.
-pub(crate) fn plan(
-    path: &Path,
-    tasks: &KnownTasks,
-    quiet: bool,
-) -> Result<(Plan, String), Problem> {
+pub(crate) fn plan(path: &Path, tasks: &KnownTasks, quiet: bool) -> Result<Plan, Problem> {
     let checked = check(path, tasks)?;
     let show = checked.plan.is_none() || !quiet;
     if show && !checked.diagnostics.is_empty() {
@@ -113,7 +109,7 @@ pub(crate) fn plan(
         );
     }
     let errors = checked.count(Severity::Error);
-    checked.plan.map(|plan| (plan, checked.text)).ok_or_else(|| {
+    checked.plan.ok_or_else(|| {
         Problem::new(Exit::Invalid, format!("{} has {}", checked.path, count(errors, "error")))
     })
 }

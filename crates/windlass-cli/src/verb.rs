@@ -1,10 +1,20 @@
 //! The verbs, one file each.
 
+pub(crate) mod cancel;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod db;
+pub(crate) mod dlq;
+pub(crate) mod explain;
 pub(crate) mod graph;
+pub(crate) mod logs;
 pub(crate) mod new;
+pub(crate) mod resume;
+pub(crate) mod retry;
+pub(crate) mod run;
+pub(crate) mod runs;
+pub(crate) mod show;
+pub(crate) mod start;
 
 use std::path::Path;
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use windlass::clock::Timestamp;
 use windlass::id::RunId;
-use windlass::payload::Payload;
 use windlass::run::RunState;
 
 /// One thing that happened in a run.
@@ -26,6 +25,25 @@ pub(crate) struct Place {
     pub(crate) step: String,
     /// The item's index.
     pub(crate) item: Option<u32>,
+}
+
+impl Place {
+    /// The place of a step, of an item, or of an item's step in a body.
+    pub(crate) fn new(fan_out: Option<&str>, step: &str, item: Option<u32>) -> Self {
+        let step = match fan_out {
+            Some(fan_out) => format!("{fan_out}.{step}"),
+            None => step.to_owned(),
+        };
+        Self { step, item }
+    }
+
+    /// The name of its log.
+    pub(crate) fn log_name(&self) -> String {
+        match self.item {
+            Some(item) => format!("{}.{item}", self.step),
+            None => self.step.clone(),
+        }
+    }
 }
 
 impl fmt::Display for Place {
@@ -74,14 +92,16 @@ pub(crate) enum What {
     /// The engine stopped the attempt; it will run again.
     Interrupted { place: Place },
     /// The run came to its end.
-    Ended { state: RunState, output: Payload, failure: Option<Cause> },
+    Ended { state: RunState, failure: Option<String> },
+    /// Its end was asked for.
+    Stops { reason: String },
 }
 
 impl What {
     /// The step or item that it is about.
     pub(crate) fn place(&self) -> Option<&Place> {
         match self {
-            Self::Began | Self::FannedOut { .. } | Self::Ended { .. } => None,
+            Self::Began | Self::FannedOut { .. } | Self::Ended { .. } | Self::Stops { .. } => None,
             Self::Started { place, .. }
             | Self::Waits { place, .. }
             | Self::Succeeded { place, .. }

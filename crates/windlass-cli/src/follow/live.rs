@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use windlass::clock::Timestamp;
+use windlass::run::RunHistory;
 
 use crate::style::{BOLD, DIM, LIVE, WARN, paint};
 use crate::{output, plain};
@@ -77,6 +78,18 @@ impl Live {
         io::stderr().is_terminal() && !ci && !dumb
     }
 
+    /// A run was under way before: counts what of it has ended.
+    pub(crate) fn recall(&mut self, history: &RunHistory) {
+        self.ended += history.steps.iter().filter(|step| step.state.is_end()).count();
+        for step in &history.steps {
+            if let Some(items) = &step.items {
+                let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+                let done = size(items.total - items.waiting - items.active);
+                self.items.insert(step.id.to_string(), (done, size(items.total)));
+            }
+        }
+    }
+
     /// Takes note of it, and writes its permanent line.
     pub(crate) fn happened(&mut self, happened: &Happened) {
         if let Some(line) = words::line(happened, self.detail) {
@@ -141,7 +154,7 @@ impl Live {
             | What::Blocked { .. }
             | What::Cancelled { .. }
             | What::Parked { .. } => self.end(&place),
-            What::Began | What::FannedOut { .. } | What::Ended { .. } => {}
+            What::Began | What::FannedOut { .. } | What::Ended { .. } | What::Stops { .. } => {}
         }
     }
 

@@ -61,14 +61,10 @@ fn fields(what: &What) -> (&'static str, Value) {
         What::Cancelled { .. } => ("step_cancelled", Value::Null),
         What::Parked { .. } => ("step_parked", Value::Null),
         What::Interrupted { .. } => ("step_interrupted", Value::Null),
-        What::Ended { state, output, failure } => (
-            "run_ended",
-            json!({
-                "state": state.as_str(),
-                "output": output,
-                "error": failure.as_ref().map(error),
-            }),
-        ),
+        What::Stops { reason } => ("run_stops", json!({ "reason": reason })),
+        What::Ended { state, failure } => {
+            ("run_ended", json!({ "state": state.as_str(), "error": failure }))
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use windlass::run::RunState;
 
-use super::happened::Cause;
+use super::happened::{Cause, Place};
 
 /// A run to tell about.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub(crate) struct Report {
 #[derive(Debug)]
 pub(crate) struct FailedPlace {
     /// Its id, with the item.
-    pub(crate) place: String,
+    pub(crate) place: Place,
     /// Why.
     pub(crate) cause: Cause,
     /// How many tries there were.

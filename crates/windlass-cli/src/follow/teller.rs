@@ -1,22 +1,20 @@
-//! From the journal's events of one run to the words of the terminal. Remembers only what the events
+//! From the engine's events of one run to the words of the terminal. Remembers only what the events
 //! do not repeat: how often a unit was tried, since when, and what its last error was.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use windlass::clock::Timestamp;
-use windlass::id::RunId;
-use windlass::plan::{NodeId, Plan};
-use windlass::run::{Event, Failure, SkipReason, Unit};
+use windlass::plan::Plan;
+use windlass::run::{AttemptState, RunHistory, StepHistory};
+use windlass::{EngineEvent, EventKind, Timestamp};
 
 use super::happened::{Cause, Happened, Place, What};
 
 /// Tells what happens in one run.
 #[derive(Debug)]
 pub(crate) struct Teller {
-    run: RunId,
     plan: Arc<Plan>,
-    units: HashMap<Unit, Tally>,
+    tallies: HashMap<Place, Tally>,
 }
 
 #[derive(Debug, Default)]
@@ -27,127 +25,124 @@ struct Tally {
 }
 
 impl Teller {
-    /// For a run of this plan.
-    pub(crate) fn new(run: RunId, plan: Arc<Plan>) -> Self {
-        Self { run, plan, units: HashMap::new() }
+    /// For a run of this plan that stands as its history says.
+    pub(crate) fn new(plan: Arc<Plan>, history: Option<&RunHistory>) -> Self {
+        let mut teller = Self { plan, tallies: HashMap::new() };
+        for step in history.iter().flat_map(|h| &h.steps) {
+            teller.recall(step, None);
+        }
+        teller
+    }
+
+    /// Counts the tries that were made before.
+    fn recall(&mut self, step: &StepHistory, fan_out: Option<&str>) {
+        if step.state.is_end() {
+            return;
+        }
+        for attempt in &step.attempts {
+            if matches!(attempt.state, AttemptState::Failed | AttemptState::TimedOut) {
+                let place = Place::new(fan_out, step.id.as_str(), attempt.item);
+                self.tally(&place).tries += 1;
+            }
+        }
+        for inner in &step.steps {
+            self.recall(inner, Some(step.id.as_str()));
+        }
     }
 
     /// What the event means to people; nothing, where it means nothing to them.
-    pub(crate) fn tell(&mut self, event: &Event) -> Option<Happened> {
-        let (at, what) = self.translate(event)?;
-        Some(Happened { run: self.run, at, what })
+    pub(crate) fn tell(&mut self, event: &EngineEvent) -> Option<Happened> {
+        let place = event.step.as_ref().map(|step| {
+            Place::new(event.fan_out.as_ref().map(|f| f.as_str()), step.as_str(), event.item)
+        });
+        let what = match place {
+            Some(place) => self.of_place(place, event)?,
+            None => self.of_run(&event.kind)?,
+        };
+        Some(Happened { run: event.run, at: event.at, what })
     }
 
-    fn translate(&mut self, event: &Event) -> Option<(Timestamp, What)> {
-        Some(match event {
-            Event::Began { at } => (*at, What::Began),
-            Event::Started { unit, at, .. } => {
-                let tally = self.tally(*unit);
-                tally.since.get_or_insert(*at);
-                let attempt = tally.tries + 1;
-                (*at, What::Started { place: self.place(*unit), attempt })
+    fn of_run(&mut self, kind: &EventKind) -> Option<What> {
+        match kind {
+            EventKind::Began => Some(What::Began),
+            EventKind::Ended { state, failure } => {
+                Some(What::Ended { state: *state, failure: failure.clone() })
             }
-            Event::Slept { unit, at, until, .. } => {
-                self.tally(*unit).since.get_or_insert(*at);
-                (*at, What::Waits { place: self.place(*unit), until: *until })
+            EventKind::Reopened => {
+                self.tallies.clear();
+                None
             }
-            Event::FannedOut { node, at, items } => {
-                self.tally(Unit::of(*node)).since.get_or_insert(*at);
-                (*at, What::FannedOut { step: self.name(*node), items: items.len() })
+            EventKind::CancelRequested { reason } => {
+                Some(What::Stops { reason: reason.to_string() })
             }
-            Event::Succeeded { unit, started, at, .. } => {
-                let tally = self.tally(*unit);
-                tally.tries += 1;
-                (*at, self.succeeded(*unit, *started, *at))
+            // The rest is about steps, or about nothing that people want to see.
+            _ => None,
+        }
+    }
+
+    fn of_place(&mut self, place: Place, event: &EngineEvent) -> Option<What> {
+        let at = event.at;
+        Some(match &event.kind {
+            EventKind::Started => {
+                let tally = self.tally(&place);
+                tally.since.get_or_insert(at);
+                What::Started { attempt: tally.tries + 1, place }
             }
-            Event::Gathered { node, at } => (*at, self.succeeded(Unit::of(*node), *at, *at)),
-            Event::AttemptFailed { unit, started, failure, .. } => {
-                let tally = self.tally(*unit);
+            EventKind::Sleeping { until } => {
+                self.tally(&place).since.get_or_insert(at);
+                What::Waits { place, until: *until }
+            }
+            EventKind::FannedOut { items } => {
+                self.tally(&place).since.get_or_insert(at);
+                What::FannedOut { step: place.step, items: *items }
+            }
+            EventKind::Succeeded { started, .. } => self.succeeded(place, *started, at),
+            EventKind::Gathered => self.succeeded(place, at, at),
+            EventKind::AttemptFailed { started, class, message } => {
+                let tally = self.tally(&place);
                 tally.tries += 1;
                 tally.since.get_or_insert(*started);
-                tally.error = Some(cause(failure));
+                tally.error = Some(Cause { class: class.clone(), message: message.to_string() });
                 return None;
             }
-            Event::RetryScheduled { unit, at, due } => (*at, self.retries(*unit, *due)?),
-            Event::Failed { unit, at, failure } => (*at, self.failed(*unit, *at, failure)),
-            Event::Skipped { unit, at, reason } => {
-                (*at, What::Skipped { place: self.place(*unit), reason: self.reason(*reason) })
+            EventKind::Retrying { due } => {
+                let tally = self.tally(&place);
+                let cause = tally.error.take()?;
+                What::Retries { attempt: tally.tries, place, cause, due: *due }
             }
-            Event::Blocked { unit, at, by } => {
-                (*at, What::Blocked { place: self.place(*unit), by: self.name(*by) })
+            EventKind::Failed { class, message } => {
+                let cause = Cause { class: class.clone(), message: message.to_string() };
+                self.failed(place, at, cause)
             }
-            Event::Parked { unit, at } => (*at, What::Parked { place: self.place(*unit) }),
-            Event::Cancelled { unit, at } => (*at, What::Cancelled { place: self.place(*unit) }),
-            Event::Crashed { unit, at, .. } | Event::Interrupted { unit, at, .. } => {
-                (*at, What::Interrupted { place: self.place(*unit) })
-            }
-            Event::Ended { at, state, output, failure } => {
-                let failure = failure.as_deref().map(cause);
-                (*at, What::Ended { state: *state, output: output.clone(), failure })
-            }
-            Event::Reopened { units, .. } | Event::Replayed { units, .. } => {
-                for unit in units {
-                    self.units.remove(unit);
-                }
+            EventKind::Skipped { reason } => What::Skipped { place, reason: reason.clone() },
+            EventKind::Blocked { by } => What::Blocked { place, by: by.to_string() },
+            EventKind::Parked => What::Parked { place },
+            EventKind::Cancelled => What::Cancelled { place },
+            EventKind::Crashed | EventKind::Interrupted => What::Interrupted { place },
+            EventKind::Replayed => {
+                self.tallies.clear();
                 return None;
             }
-            Event::Accepted(_) | Event::Ready { .. } | Event::CancelRequested { .. } => {
-                return None;
-            }
+            // `Ready`, and whatever later versions tell.
+            _ => return None,
         })
     }
 
-    fn tally(&mut self, unit: Unit) -> &mut Tally {
-        self.units.entry(unit).or_default()
+    fn tally(&mut self, place: &Place) -> &mut Tally {
+        self.tallies.entry(place.clone()).or_default()
     }
 
-    fn succeeded(&mut self, unit: Unit, started: Timestamp, at: Timestamp) -> What {
-        let tally = self.units.remove(&unit).unwrap_or_default();
+    fn succeeded(&mut self, place: Place, started: Timestamp, at: Timestamp) -> What {
+        let tally = self.tallies.remove(&place).unwrap_or_default();
         let took = at.since(tally.since.unwrap_or(started));
-        What::Succeeded { place: self.place(unit), attempts: tally.tries.max(1), took }
+        What::Succeeded { place, attempts: tally.tries + 1, took }
     }
 
-    fn retries(&mut self, unit: Unit, due: Timestamp) -> Option<What> {
-        let tally = self.tally(unit);
-        let attempt = tally.tries;
-        let cause = tally.error.take()?;
-        Some(What::Retries { place: self.place(unit), attempt, cause, due })
+    fn failed(&mut self, place: Place, at: Timestamp, cause: Cause) -> What {
+        let tally = self.tallies.remove(&place).unwrap_or_default();
+        let node = self.plan.find(&place.step).map(|id| self.plan.node(id));
+        let allowed = place.item.is_none() && node.is_some_and(|node| node.allow_failure);
+        let took = at.since(tally.since.unwrap_or(at));
+        What::Failed { place, attempts: tally.tries, took, cause, allowed }
     }
-
-    fn failed(&mut self, unit: Unit, at: Timestamp, failure: &Failure) -> What {
-        let tally = self.units.remove(&unit).unwrap_or_default();
-        let node = &self.plan.nodes[unit.node.index()];
-        What::Failed {
-            place: self.place(unit),
-            attempts: tally.tries,
-            took: at.since(tally.since.unwrap_or(at)),
-            cause: cause(failure),
-            allowed: node.allow_failure && !unit.has_item(),
-        }
-    }
-
-    fn reason(&self, reason: SkipReason) -> String {
-        match reason {
-            SkipReason::When => "`when` is false".to_owned(),
-            SkipReason::Needs(node) => format!("needs the output of `{}`", self.name(node)),
-        }
-    }
-
-    fn name(&self, node: NodeId) -> String {
-        self.plan.path(node)
-    }
-
-    fn place(&self, unit: Unit) -> Place {
-        place(&self.plan, unit)
-    }
-}
-
-/// A unit as people name it.
-pub(crate) fn place(plan: &Plan, unit: Unit) -> Place {
-    Place { step: plan.path(unit.node), item: unit.has_item().then_some(unit.item) }
-}
-
-/// A failure as it is shown.
-pub(crate) fn cause(failure: &Failure) -> Cause {
-    Cause { class: failure.class.to_string(), message: failure.message.to_string() }
 }

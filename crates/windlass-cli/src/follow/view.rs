@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal};
 
 use clap::ValueEnum;
 use windlass::clock::Timestamp;
+use windlass::run::RunHistory;
 
 use crate::args::Common;
 use crate::exit::Problem;
@@ -49,6 +50,14 @@ impl View {
             Some(Mode::Live) if io::stderr().is_terminal() => live(),
             None if Live::possible() && detail > Detail::Little => live(),
             Some(Mode::Live) | None => lines(),
+        }
+    }
+
+    /// A run was under way before: what of it has ended is counted.
+    pub(crate) fn recall(&mut self, history: &RunHistory) {
+        match self {
+            Self::Live(live) => live.recall(history),
+            Self::Lines(_) | Self::Json => {}
         }
     }
 

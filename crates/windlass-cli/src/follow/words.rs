@@ -48,6 +48,9 @@ fn sentence(happened: &Happened) -> Option<(Detail, String)> {
     let each = |place: &Place| if place.item.is_some() { Much } else { Normal };
     Some(match &happened.what {
         What::Began | What::Ended { .. } => return None,
+        What::Stops { reason } => {
+            (Little, format!("{} {}", word(WARN, "STOPPING"), plain::line(reason)))
+        }
         What::Started { place, attempt } => {
             let again = if *attempt > 1 { format!(" attempt {attempt}") } else { String::new() };
             (Much, format!("{} {place}{again}", word(DIM, "START")))
@@ -156,8 +159,8 @@ pub(crate) fn ending(report: &Report) -> String {
     if report.failures.len() > FAILURES_SHOWN {
         lines.push(paint(DIM, format!("  … and {} more", report.failures.len() - FAILURES_SHOWN)));
     }
-    for (step, by) in report.blocked.iter().take(FAILURES_SHOWN) {
-        lines.push(format!("  {} {step} needs {by}", paint(DIM, "why blocked:")));
+    for (step, why) in report.blocked.iter().take(FAILURES_SHOWN) {
+        lines.push(format!("  {} {step}: {why}", paint(DIM, "why blocked:")));
     }
     if !report.next.is_empty() {
         let next: Vec<String> = report.next.iter().map(|n| format!("→ {n}")).collect();

@@ -39,7 +39,7 @@ const WIDTH_DEFAULT: usize = 120;
 
 pub(crate) fn act(args: &GraphArgs, common: Common) -> Result<Exit, Problem> {
     let path = source::find(&args.workflow)?;
-    let (plan, _) = source::plan(&path, &KnownTasks::Any, common.quiet)?;
+    let plan = source::plan(&path, &KnownTasks::Any, common.quiet)?;
     let graph = Graph::of(&plan);
     output::print(&match args.form {
         Form::Text => graph::text(&graph, output::data_width().unwrap_or(WIDTH_DEFAULT)),

@@ -305,11 +305,25 @@ fn codes_are_explained() {
         &place,
         "explain unknown-key",
         expect![[r#"
-        exit 4
-        ── stderr
-        error: there is no code `unknown-key`
-        help: `windlass explain` lists all codes
-    "#]],
+            exit 0
+            ── stdout
+            unknown-key
+
+            A key that the format does not have at this place. Unknown keys are refused, never ignored: a misspelt
+            `timeout` that does nothing is found on the worst of days.
+
+            Wrong:
+
+                [steps.a]
+                run = "true"
+                timeot = "5s"
+
+            Right:
+
+                [steps.a]
+                run = "true"
+                timeout = "5s"
+        "#]],
     );
     check(
         &place,

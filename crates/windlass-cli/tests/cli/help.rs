@@ -25,6 +25,14 @@ fn help_lists_the_verbs() {
               explain      Explain the code of a diagnostic
               graph        Draw a workflow's graph
               new          Write a workflow file to start from
+              start        Accept a run without executing it, and print its id
+              runs         List runs, newest first
+              show         Show a run: its state, steps, attempts, input and output
+              logs         Show what the steps of a run have printed
+              retry        Run a finished run again: what failed, or from a step on
+              cancel       End an unfinished run: nothing more of it is executed
+              resume       Go on with a run that was interrupted, or with all of them
+              dlq          Look at dead letters, replay them, drop them
               db           Look after the data folder: sizes, check, backup
               completions  Print a completion script for a shell
 
@@ -45,17 +53,52 @@ fn help_of_run() {
     check(
         "run --help",
         expect![[r#"
-        exit 0
-        ── stdout
-        Run a workflow and follow it to its end
+            exit 0
+            ── stdout
+            Run a workflow and follow it to its end
 
-        Usage: windlass run [OPTIONS]
+            Usage: windlass run [OPTIONS] <FILE|NAME>
 
-        Options:
-          -q, --quiet       Say less: only what went wrong
-          -v, --verbose...  Say more (-vv: the engine's own log; RUST_LOG chooses what)
-          -h, --help        Print help
-    "#]],
+            Arguments:
+              <FILE|NAME>
+                      The workflow's file, or its name (NAME.toml here or in workflows/)
+
+            Options:
+                  --input <F.json>
+                      The input as a JSON file; `-`: standard input
+
+              -i <KEY=VALUE>
+                      One input; read as its type in `[input]` says, else as JSON if it is JSON, else as text
+
+                  --dry-run
+                      Check the workflow and the input, say what would run, and run nothing
+
+              -o, --output <MODE>
+                      How progress is shown; default: live on a terminal, else lines
+
+                      Possible values:
+                      - live:  Finished steps as lines, running ones and a bar below
+                      - lines: A line for each step that ends
+                      - json:  One JSON object per line on standard output
+
+                  --trace <F.jsonl>
+                      Write every attempt as JSON lines to this file, at the end
+
+                  --data <DIR>
+                      The data folder
+
+                      [env: WINDLASS_DATA]
+                      [default: .windlass]
+
+              -q, --quiet
+                      Say less: only what went wrong
+
+              -v, --verbose...
+                      Say more (-vv: the engine's own log; RUST_LOG chooses what)
+
+              -h, --help
+                      Print help (see a summary with '-h')
+        "#]],
     );
 }
 
@@ -105,14 +148,16 @@ fn a_wrong_verb_is_a_usage_error() {
     check(
         "rnu x.toml",
         expect![[r#"
-        exit 2
-        ── stderr
-        error: unrecognized subcommand 'rnu'
+            exit 2
+            ── stderr
+            error: unrecognized subcommand 'rnu'
 
-        Usage: windlass [OPTIONS] <COMMAND>
+              tip: a similar subcommand exists: 'runs'
 
-        For more information, try '--help'.
-    "#]],
+            Usage: windlass [OPTIONS] <COMMAND>
+
+            For more information, try '--help'.
+        "#]],
     );
 }
 

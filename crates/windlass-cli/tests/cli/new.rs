@@ -64,10 +64,10 @@ fn refuses_names_that_are_none() {
     "#]]
     .assert_eq(&place.call("new nothing").shown());
     expect![[r#"
-        exit 0
+        exit 2
         ── stderr
-             Created a.b.toml
-                   → windlass run a.b.toml
+        error: `a$b` cannot be the name of a workflow
+        help: use letters, digits, `_` and `-`, at most 128
     "#]]
     .assert_eq(&place.call("new hello a$b").shown());
 }

@@ -1,0 +1,49 @@
+//! The tokio runtime of a verb, and its log if one was asked for.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::args::Common;
+use crate::exit::Problem;
+
+/// What still runs at the end has so long to be stopped.
+const STOP_WITHIN: Duration = Duration::from_millis(500);
+
+/// The engine's own threads: steps are processes, so two are plenty.
+const THREADS: usize = 2;
+
+/// Runs a verb to its end.
+pub(crate) fn block_on<T>(
+    common: Common,
+    verb: impl Future<Output = Result<T, Problem>>,
+) -> Result<T, Problem> {
+    log(common);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .enable_all()
+        .build()
+        .map_err(|e| Problem::failed(format!("the runtime cannot start: {e}")))?;
+    let done = runtime.block_on(verb);
+    runtime.shutdown_timeout(STOP_WITHIN);
+    done
+}
+
+/// The log goes to standard error, if -v or `RUST_LOG` ask for one.
+fn log(common: Common) {
+    let wanted = std::env::var("RUST_LOG").ok().filter(|w| !w.is_empty());
+    let filter = match (wanted, common.verbose) {
+        (None, 0) => return,
+        (Some(wanted), _) => EnvFilter::new(wanted),
+        (None, 1) => EnvFilter::new("warn"),
+        (None, 2) => EnvFilter::new("windlass=debug,warn"),
+        (None, _) => EnvFilter::new("debug"),
+    };
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(crate::output::notes_have_color());
+    // A second subscriber in one process cannot be: then the first one stays.
+    subscriber.try_init().unwrap_or(());
+}
