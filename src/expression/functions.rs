@@ -174,11 +174,10 @@ fn chain(state: &mut State<'_, '_>, parts: Rest<Value>) -> Result<Value, Error> 
 
 /// The size of what an operator makes; counted up to `most`.
 fn made(sign: &str, a: &Value, b: &Value, most: usize) -> usize {
-    let times = |value: &Value, count: &Value| match value.kind() {
-        ValueKind::String | ValueKind::Seq | ValueKind::Iterable => {
-            size(value, most).saturating_mul(count.as_usize().unwrap_or(1))
-        }
-        _ => 1,
+    let times = |value: &Value, count: &Value| {
+        let grows =
+            matches!(value.kind(), ValueKind::String | ValueKind::Seq | ValueKind::Iterable);
+        if grows { size(value, most).saturating_mul(count.as_usize().unwrap_or(1)) } else { 1 }
     };
     match sign {
         "*" => times(a, b).max(times(b, a)),
@@ -239,14 +238,16 @@ fn charge(state: &mut State<'_, '_>, cost: usize) -> Result<(), Error> {
 
 /// Bytes and places of a value with all that it holds; stops counting above `most`.
 fn size(value: &Value, most: usize) -> usize {
-    let children = match value.kind() {
-        ValueKind::String | ValueKind::Bytes => return text_len(value).saturating_add(1),
-        ValueKind::Seq | ValueKind::Iterable | ValueKind::Map => value.try_iter(),
-        _ => return 1,
-    };
-    let is_map = value.kind() == ValueKind::Map;
+    let kind = value.kind();
+    if matches!(kind, ValueKind::String | ValueKind::Bytes) {
+        return text_len(value).saturating_add(1);
+    }
+    if !matches!(kind, ValueKind::Seq | ValueKind::Iterable | ValueKind::Map) {
+        return 1;
+    }
+    let is_map = kind == ValueKind::Map;
     let mut total = 1_usize;
-    for child in children.into_iter().flatten() {
+    for child in value.try_iter().into_iter().flatten() {
         total = total.saturating_add(size(&child, most.saturating_sub(total)));
         if is_map {
             let inner = value.get_item(&child).unwrap_or_default();
@@ -292,12 +293,12 @@ fn first(args: &[Value]) -> usize {
 }
 
 fn largest_number(args: &[Value]) -> usize {
-    let inner = |arg: &Value| match arg.kind() {
-        ValueKind::Map => {
-            let values = arg.try_iter().into_iter().flatten();
-            values.filter_map(|key| arg.get_item(&key).ok()?.as_usize()).max()
+    let inner = |arg: &Value| {
+        if arg.kind() != ValueKind::Map {
+            return arg.as_usize();
         }
-        _ => arg.as_usize(),
+        let keys = arg.try_iter().into_iter().flatten();
+        keys.filter_map(|key| arg.get_item(&key).ok()?.as_usize()).max()
     };
     args.iter().skip(1).filter_map(inner).max().unwrap_or(0)
 }

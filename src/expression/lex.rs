@@ -69,13 +69,12 @@ fn token(source: &str, at: usize, first: char) -> Result<(Kind, usize), CompileE
             Some(len) => Ok((Kind::Text, len)),
             None => Err(CompileError::new(source, "the text is never closed", at..source.len())),
         },
-        _ => match sign(rest) {
-            Some(len) => Ok((Kind::Sign, len)),
-            None => {
-                let message = format!("unexpected character `{}`", first.escape_debug());
-                Err(CompileError::new(source, message, at..at + first.len_utf8()))
-            }
-        },
+        _ => {
+            let message = || format!("unexpected character `{}`", first.escape_debug());
+            let span = at..at + first.len_utf8();
+            let len = sign(rest).ok_or_else(|| CompileError::new(source, message(), span))?;
+            Ok((Kind::Sign, len))
+        }
     }
 }
 

@@ -240,7 +240,7 @@ fn is_true(json: &str) -> bool {
         text if text.starts_with(['[', '{']) => {
             !text[1..text.len().saturating_sub(1)].trim().is_empty()
         }
-        text => text.parse::<f64>().map_or(true, |number| number != 0.0),
+        text => text.parse::<f64>().ok() != Some(0.0),
     }
 }
 

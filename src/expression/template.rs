@@ -23,15 +23,15 @@ enum Part {
     Constant(Payload),
     /// A constant string: as JSON, and as it is.
     ConstantText(Payload, Box<str>),
-    Whole(Expression),
+    Whole(Box<Expression>),
     Text(Box<[Piece]>),
-    List(Box<[Part]>),
-    Table(Box<[(Box<str>, Part)]>),
+    List(Box<[Self]>),
+    Table(Box<[(Box<str>, Self)]>),
 }
 
 enum Piece {
     Literal(Box<str>),
-    Expression(Expression),
+    Expression(Box<Expression>),
 }
 
 impl Template {
@@ -329,7 +329,6 @@ fn folded(part: Part) -> Part {
 }
 
 const OPEN: &str = "${{";
-const ESCAPED: &str = "$${{";
 
 fn compile_text(text: &str, errors: &mut Vec<CompileError>) -> Part {
     if !text.contains(OPEN) {
@@ -352,7 +351,7 @@ fn compile_text(text: &str, errors: &mut Vec<CompileError>) -> Part {
             break;
         };
         match Expression::compile(&behind[..len]) {
-            Ok(expression) => pieces.push(Piece::Expression(expression)),
+            Ok(expression) => pieces.push(Piece::Expression(Box::new(expression))),
             Err(error) => errors.push(error),
         }
         rest = &behind[len + 2..];
@@ -390,12 +389,11 @@ fn expression_len(text: &str) -> Option<usize> {
         match (quote, byte) {
             (Some(_), b'\\') => at += 1,
             (Some(open), _) if byte == open => quote = None,
-            (Some(_), _) => {}
             (None, b'"' | b'\'') => quote = Some(byte),
             (None, b'{') => depth += 1,
             (None, b'}') if depth == 0 && bytes.get(at + 1) == Some(&b'}') => return Some(at),
             (None, b'}') => depth = depth.saturating_sub(1),
-            (None, _) => {}
+            (Some(_) | None, _) => {}
         }
         at += 1;
     }

@@ -47,10 +47,11 @@ fn names() -> Names {
 }
 
 /// One line for each expression: its value, or what is wrong with it.
-fn values(sources: &[&str], expected: Expect) {
+fn values(sources: &str, expected: Expect) {
     let names = names();
     let lines: String = sources
-        .iter()
+        .trim()
+        .lines()
         .map(|source| {
             let value = match Expression::compile(source) {
                 Ok(expression) => match expression.eval_payload(&names) {
@@ -74,33 +75,33 @@ fn refused(error: &CompileError) -> String {
 #[test]
 fn paths_are_looked_up() {
     values(
-        &[
-            "input.order",
-            "input.items[1].price",
-            "input.items[-1].sku",
-            "input.items.0",
-            "input.deep['a b'].c[2]",
-            "input.deep['a b']",
-            "steps.count.output.rows",
-            "steps['a-b'].status",
-            "steps['a-b'].error.class",
-            "steps.count.failed",
-            "item.key",
-            "index",
-            "run.attempt",
-            "run.scheduled_at",
-            "run.scheduled_day",
-            "run.started_by",
-            "secrets.smtp",
-            "secrets.other",
-            "input.none",
-            "input.items[2]",
-            "steps.count.output.rows.x",
-            "steps['a-b'].output",
-            "steps.count",
-            "input.order.x",
-            "run.id",
-        ],
+        r#"
+input.order
+input.items[1].price
+input.items[-1].sku
+input.items.0
+input.deep['a b'].c[2]
+input.deep['a b']
+steps.count.output.rows
+steps['a-b'].status
+steps['a-b'].error.class
+steps.count.failed
+item.key
+index
+run.attempt
+run.scheduled_at
+run.scheduled_day
+run.started_by
+secrets.smtp
+secrets.other
+input.none
+input.items[2]
+steps.count.output.rows.x
+steps['a-b'].output
+steps.count
+input.order.x
+run.id
+"#,
         expect![[r#"
             input.order  →  "o-7"
             input.items[1].price  →  2.5
@@ -131,56 +132,59 @@ fn paths_are_looked_up() {
     );
 }
 
+/// Expressions of all kinds.
+const JINJA: &str = r#"
+input.n + 1
+input.n * 2.5
+2 ** 10
+7 // 2
+-7 % 3
+1 / 4
+'a' ~ 1 ~ none
+'ab' * 3
+[1, 2] + [3]
+input.total > 9 and not input.empty
+1 < input.n < 5
+input.n in [1, 2, 3]
+'x' if input.empty else 'y'
+'x' if input.empty
+input.items | map(attribute='price') | sum
+input.items | selectattr('price', 'gt', 1)
+input.items | length
+input.deep | tojson
+{'a': [1, 2.0, 'x'], 'b': {}}
+input.items[0:1]
+input.items[::-1] | map(attribute='sku') | list
+(1, 2)
+input.order | upper | replace('O', 'x')
+'{"a": 1}' | from_json
+'a\nb' | lines
+run.scheduled_day | date_add('1d')
+run.scheduled_day | date_add('1mo')
+run.scheduled_at | date_add('-90m')
+run.scheduled_day | format_date('%d.%m.%Y')
+input.nope | default('d')
+input.nope.deeper | default('d')
+input.nope is defined
+steps['a-b'].output.x is defined
+input.n is divisibleby 3
+input.no is none
+steps.count.output.rows | default(0) + 1
+input[item.key] | default(1)
+steps | length
+range(3)
+dict(a=1)
+input.n == 3.0
+true
+none
+'text'
+[1, 2
+"#;
+
 #[test]
 fn jinja_is_evaluated() {
     values(
-        &[
-            "input.n + 1",
-            "input.n * 2.5",
-            "2 ** 10",
-            "7 // 2",
-            "-7 % 3",
-            "1 / 4",
-            "'a' ~ 1 ~ none",
-            "'ab' * 3",
-            "[1, 2] + [3]",
-            "input.total > 9 and not input.empty",
-            "1 < input.n < 5",
-            "input.n in [1, 2, 3]",
-            "'x' if input.empty else 'y'",
-            "'x' if input.empty",
-            "input.items | map(attribute='price') | sum",
-            "input.items | selectattr('price', 'gt', 1)",
-            "input.items | length",
-            "input.deep | tojson",
-            "{'a': [1, 2.0, 'x'], 'b': {}}",
-            "input.items[0:1]",
-            "input.items[::-1] | map(attribute='sku') | list",
-            "(1, 2)",
-            "input.order | upper | replace('O', 'x')",
-            "'{\"a\": 1}' | from_json",
-            "'a\\nb' | lines",
-            "run.scheduled_day | date_add('1d')",
-            "run.scheduled_day | date_add('1mo')",
-            "run.scheduled_at | date_add('-90m')",
-            "run.scheduled_day | format_date('%d.%m.%Y')",
-            "input.nope | default('d')",
-            "input.nope.deeper | default('d')",
-            "input.nope is defined",
-            "steps['a-b'].output.x is defined",
-            "input.n is divisibleby 3",
-            "input.no is none",
-            "steps.count.output.rows | default(0) + 1",
-            "input[item.key] | default(1)",
-            "steps | length",
-            "range(3)",
-            "dict(a=1)",
-            "input.n == 3.0",
-            "true",
-            "none",
-            "'text'",
-            "[1, 2",
-        ],
+        JINJA,
         expect![[r#"
             input.n + 1  →  4
             input.n * 2.5  →  7.5
@@ -231,46 +235,47 @@ fn jinja_is_evaluated() {
     );
 }
 
+/// Expressions with mistakes.
+const REFUSED: &str = r#"
+input.
+inputs.x
+steps.a.outptu
+steps.a-b.output
+steps['a-b'].output.x -1
+input.x | uper
+input.x is defnied
+input.x.upper()
+foo(1)
+debug()
+'open
+1 +
+(1
+{'a' 1}
+input.a b
+input.ä
+input[
+input[]
+1.foo
+run.ids
+run
+secrets
+secrets[input.x]
+index.x
+null
+{% if x %}
+input.items | map('nope') | list
+1 / 0
+[1, 2] | first | upper | from_json
+'x' | date_add('1d')
+'2026-01-01' | date_add('soon')
+'2026-01-01' | format_date('%Q')
+"#;
+
 #[test]
 fn what_is_refused_says_where() {
     values(
-        &[
-            "",
-            "input.",
-            "inputs.x",
-            "steps.a.outptu",
-            "steps.a-b.output",
-            "steps['a-b'].output.x -1",
-            "input.x | uper",
-            "input.x is defnied",
-            "input.x.upper()",
-            "foo(1)",
-            "debug()",
-            "'open",
-            "1 +",
-            "(1",
-            "{'a' 1}",
-            "input.a b",
-            "input.ä",
-            "input[",
-            "input[]",
-            "1.foo",
-            "run.ids",
-            "run",
-            "secrets",
-            "secrets[input.x]",
-            "index.x",
-            "null",
-            "{% if x %}",
-            "input.items | map('nope') | list",
-            "1 / 0",
-            "[1, 2] | first | upper | from_json",
-            "'x' | date_add('1d')",
-            "'2026-01-01' | date_add('soon')",
-            "'2026-01-01' | format_date('%Q')",
-        ],
+        REFUSED,
         expect![[r#"
-              →  refused at ``: the expression is empty
             input.  →  refused at ``: the expression ends where a key is missing
             inputs.x  →  refused at `inputs`: unknown name `inputs`; help: did you mean `input`?
             steps.a.outptu  →  refused at `steps.a.outptu`: a step has no field `outptu`; help: did you mean `output`?
@@ -307,50 +312,51 @@ fn what_is_refused_says_where() {
     );
 }
 
+/// What an expression names, on one line.
+fn reads(source: &str) -> String {
+    let expression = Expression::compile(source).unwrap();
+    let reads = expression.reads();
+    let steps = reads.steps.iter().map(|read| {
+        let asks = if read.asks { "?" } else { "" };
+        let data = if read.needs_output() { "!" } else { "" };
+        format!("{}.{:?}{asks}{data}@{:?}", read.id, read.field, read.offset)
+    });
+    let inputs = reads.input.iter().map(|read| format!("input {:?}", read.key));
+    let secrets = reads.secrets.iter().map(|read| format!("secret {}", read.name));
+    let others = [
+        ("all steps", &reads.all_steps),
+        ("item", &reads.item),
+        ("index", &reads.index),
+        ("run", &reads.run),
+    ];
+    let others = others.into_iter().filter(|(_, at)| at.is_some());
+    let others = others.map(|(name, _)| name.to_owned());
+    let all: Vec<_> = steps.chain(inputs).chain(secrets).chain(others).collect();
+    format!("{source}  →  {}\n", all.join(", "))
+}
+
 #[test]
 fn reads_are_known_before_anything_runs() {
-    let reads = |source: &str| {
-        let expression = Expression::compile(source).unwrap();
-        let reads = expression.reads();
-        let steps = reads.steps.iter().map(|read| {
-            let asks = if read.asks { "?" } else { "" };
-            let data = if read.needs_output() { "!" } else { "" };
-            format!("{}.{:?}{asks}{data}@{:?}", read.id, read.field, read.offset)
-        });
-        let inputs = reads.input.iter().map(|read| format!("input {:?}", read.key));
-        let secrets = reads.secrets.iter().map(|read| format!("secret {}", read.name));
-        let others = [
-            ("all steps", &reads.all_steps),
-            ("item", &reads.item),
-            ("index", &reads.index),
-            ("run", &reads.run),
-        ];
-        let others = others.into_iter().filter(|(_, at)| at.is_some());
-        let others = others.map(|(name, _)| name.to_owned());
-        let all: Vec<_> = steps.chain(inputs).chain(secrets).chain(others).collect();
-        format!("{source}  →  {}\n", all.join(", "))
-    };
-    let lines: String = [
-        "steps.a.output",
-        "steps.a.output.x.y is defined",
-        "steps.a.output.x | default(0) + 1",
-        "steps.a.output.x | d",
-        "(steps.a.output.x) | default(0)",
-        "steps.a.output | map(attribute='x') | default(0)",
-        "steps.a.output.x if steps.a.output is defined else steps.b.output",
-        "steps.a.status == 'failed' and steps['b-c'].error.class == 'x'",
-        "steps.a.failed | length",
-        "steps.a",
-        "steps",
-        "steps[item.name].output",
-        "input.x[input.y].z ~ input ~ secrets.s ~ run.id ~ index",
-        "-steps.a.output.x is not undefined",
-        "'steps.a.output'",
-        "{'steps': steps.a.output, 'b': [steps.b.output]}",
-        "input.x | replace('a', steps.a.output)",
-    ]
-    .map(reads)
-    .concat();
+    let sources = r#"
+steps.a.output
+steps.a.output.x.y is defined
+steps.a.output.x | default(0) + 1
+steps.a.output.x | d
+(steps.a.output.x) | default(0)
+steps.a.output | map(attribute='x') | default(0)
+steps.a.output.x if steps.a.output is defined else steps.b.output
+steps.a.status == 'failed' and steps['b-c'].error.class == 'x'
+steps.a.failed | length
+steps.a
+steps
+steps[item.name].output
+input.x[input.y].z ~ input ~ secrets.s ~ run.id ~ index
+-steps.a.output.x is not undefined
+'steps.a.output'
+{'steps': steps.a.output, 'b': [steps.b.output]}
+input.x | replace('a', steps.a.output)
+"#;
+    let lines: String = sources.trim().lines().map(reads).collect();
     expect![[r#"
         steps.a.output  →  a.Output!@0..14
         steps.a.output.x.y is defined  →  a.Output?@0..18

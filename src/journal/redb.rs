@@ -12,9 +12,9 @@ mod commit;
 pub(crate) mod crash;
 #[cfg(test)]
 mod crash_tests;
+mod cut;
 #[cfg(test)]
 mod damage_tests;
-mod cut;
 mod folder;
 mod log;
 mod outbox;

@@ -92,8 +92,7 @@ impl<'c, 'd, 't> Compiler<'c, 'd, 't> {
         let definition = steps.all[step].definition;
         let owner = format!("step `{}`", steps.path(step));
         self.check_nesting(step, &owner);
-        let in_attempt =
-            May { input: true, steps: true, item: steps.has_item(step), secrets: true };
+        let in_attempt = May { item: steps.has_item(step), secrets: true };
         let in_run = May { secrets: false, ..in_attempt };
         // Of a fan-out these two are asked once, before there are items.
         let before = May { item: steps.all[step].parent.is_some(), ..in_run };
@@ -169,7 +168,7 @@ impl<'c, 'd, 't> Compiler<'c, 'd, 't> {
         if definition.output.is_empty() {
             return None;
         }
-        let may = May { input: true, steps: true, item: false, secrets: false };
+        let may = May { item: false, secrets: false };
         let mut whole = serde_json::Map::new();
         for (name, value) in &definition.output {
             let owner = format!("output `{name}`");
@@ -260,7 +259,7 @@ impl<'c, 'd, 't> Compiler<'c, 'd, 't> {
             let told =
                 format!("{} calls the task `{}`, which is not registered", site.owner, task.value);
             let mut problem = Diagnostic::error("unknown-task", told, task.span.clone());
-            problem.label = "not registered".to_owned();
+            "not registered".clone_into(&mut problem.label);
             if self.check.suggests() {
                 problem.help = suggestion(&task.value, known.iter().map(String::as_str));
             }

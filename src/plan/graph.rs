@@ -1,7 +1,8 @@
 //! The order of the steps, or the circles that leave none.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashSet};
+use std::fmt::Write as _;
 
 use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -99,12 +100,13 @@ fn report(steps: &Steps<'_>, needs: &[Vec<Need>], circle: &[StepIndex]) -> Diagn
     let names: Vec<_> = walk.iter().rev().map(|step| steps.path(*step)).collect();
     let mut shown = names[..names.len().min(SHOWN_MAX)].join(" → ");
     if names.len() > SHOWN_MAX {
-        shown.push_str(&format!(" → … ({} steps)", names.len()));
+        write!(shown, " → … ({} steps)", names.len())
+            .expect("invariant: a string takes every text");
     }
     let told = format!("steps wait for each other in a circle: {shown}");
-    let members: HashMap<StepIndex, ()> = circle.iter().map(|step| (*step, ())).collect();
+    let members: HashSet<StepIndex> = circle.iter().copied().collect();
     let mut edges = walk.iter().flat_map(|step| {
-        let inside = needs[*step].iter().filter(|need| members.contains_key(&need.on));
+        let inside = needs[*step].iter().filter(|need| members.contains(&need.on));
         inside
             .map(|need| (need.span.clone(), format!("{} waits for {}", name(*step), name(need.on))))
     });
@@ -118,14 +120,14 @@ fn report(steps: &Steps<'_>, needs: &[Vec<Need>], circle: &[StepIndex]) -> Diagn
 
 /// From the first step of the circle on from each to one that it waits for; then what was left out.
 fn walk(needs: &[Vec<Need>], circle: &[StepIndex]) -> Vec<StepIndex> {
-    let mut left: HashMap<StepIndex, ()> = circle.iter().map(|step| (*step, ())).collect();
+    let mut left: HashSet<StepIndex> = circle.iter().copied().collect();
     let mut walk = Vec::with_capacity(circle.len());
     let mut next = circle.first().copied();
     while let Some(step) = next {
         left.remove(&step);
         walk.push(step);
-        next = needs[step].iter().map(|need| need.on).find(|on| left.contains_key(on));
+        next = needs[step].iter().map(|need| need.on).find(|on| left.contains(on));
     }
-    walk.extend(circle.iter().filter(|step| left.contains_key(step)));
+    walk.extend(circle.iter().filter(|step| left.contains(step)));
     walk
 }

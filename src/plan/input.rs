@@ -91,7 +91,7 @@ impl InputSchema {
         let given = match value {
             Value::Object(given) => given,
             Value::Null => Map::new(),
-            other => {
+            other @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
                 let told = format!("expected a table of inputs, found {}", value::shown(&other));
                 return Err(vec![InputProblem::new("", told)]);
             }
@@ -174,7 +174,7 @@ fn compile_default(
     owner: &str,
     check: &mut Check<'_>,
 ) -> Option<Template> {
-    let may = May { input: false, steps: false, item: false, secrets: false };
+    let may = May { item: false, secrets: false };
     let site = Site { owner, step: None, within: &default.span, may };
     let is_table = default.value.is_object() || default.value.is_array();
     let cursor = Cursor::new(check.text, &default.span, is_table);

@@ -52,25 +52,15 @@ impl Compiler<'_, '_, '_> {
         let reads = expression.reads();
         let may = placed.site.may;
         for read in &reads.input {
-            match &read.key {
-                _ if !may.input => self.not_here("input", placed.span(&read.offset), placed),
-                Some(key) => self.input_key(key, placed.span(&read.offset), placed),
-                None => {}
+            if let Some(key) = &read.key {
+                self.input_key(key, placed.span(&read.offset), placed);
             }
         }
         for read in &reads.steps {
-            if may.steps {
-                self.step_read(read, placed);
-            } else {
-                self.not_here("steps", placed.span(&read.offset), placed);
-            }
+            self.step_read(read, placed);
         }
         if let Some(offset) = &reads.all_steps {
-            if may.steps {
-                self.all_steps(placed.span(offset), placed);
-            } else {
-                self.not_here("steps", placed.span(offset), placed);
-            }
+            self.all_steps(placed.span(offset), placed);
         }
         for (name, offset) in [("item", &reads.item), ("index", &reads.index)] {
             if let (Some(offset), false) = (offset, may.item) {
@@ -88,16 +78,12 @@ impl Compiler<'_, '_, '_> {
     }
 
     fn not_here(&mut self, name: &str, span: Span, placed: &Placed<'_>) {
-        let (label, help) = match name {
-            "item" | "index" => {
-                ("no items here", "only the verb of a fan-out and its body have items")
-            }
-            "secrets" => (
-                "not resolved here",
-                "secrets are known only inside of an attempt: in `with`, `env`, `run`, `http`",
-            ),
-            "steps" => ("no steps here", "nothing has run when the input is checked"),
-            _ => ("not known here", "a default may read `run` only"),
+        let (label, help) = if name == "secrets" {
+            let help =
+                "secrets are known only inside of an attempt: in `with`, `env`, `run`, `http`";
+            ("not resolved here", help)
+        } else {
+            ("no items here", "only the verb of a fan-out and its body have items")
         };
         let told = format!("{}: `{name}` is not known here", placed.site.owner);
         self.check.report(Diagnostic::error("not-here", told, span).label(label).help(help));
@@ -167,15 +153,12 @@ impl Compiler<'_, '_, '_> {
         let told = format!("{owner} reads `steps.{id}`, but there is no step `{id}`");
         let mut problem = Diagnostic::error("unknown-step", told, span).label("not a step");
         if self.check.suggests() {
-            problem.help = match self.steps.body_with(id) {
-                Some(fan_out) => {
-                    let fan_out = self.steps.path(fan_out);
-                    Some(format!("`{id}` is inside of `{fan_out}`: read `steps.{fan_out}.output`"))
-                }
-                None => {
-                    let parent = placed.site.step.and_then(|step| self.steps.all[step].parent);
-                    suggestion(id, self.steps.ids(parent))
-                }
+            let parent = placed.site.step.and_then(|step| self.steps.all[step].parent);
+            problem.help = if let Some(fan_out) = self.steps.body_with(id) {
+                let fan_out = self.steps.path(fan_out);
+                Some(format!("`{id}` is inside of `{fan_out}`: read `steps.{fan_out}.output`"))
+            } else {
+                suggestion(id, self.steps.ids(parent))
             };
         }
         self.check.report(problem);

@@ -19,11 +19,9 @@ pub(super) struct Site<'s> {
     pub may: May,
 }
 
-/// Which names are known there.
+/// Which of the names are known there that are not known everywhere.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct May {
-    pub input: bool,
-    pub steps: bool,
     pub item: bool,
     pub secrets: bool,
 }

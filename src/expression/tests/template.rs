@@ -126,14 +126,14 @@ proptest! {
 
     #[test]
     fn constant_values_come_out_as_they_went_in(text in "[^$]{0,40}", number in any::<i64>()) {
-        let value = json!({ "t": text, "n": number, "l": [text.clone()] });
+        let value = json!({ "t": &text, "n": number, "l": [text] });
         let rendered = Template::compile(&value).unwrap().render(&Names::default()).unwrap();
         prop_assert_eq!(rendered.parse::<Value>().unwrap(), value);
     }
 
     #[test]
     fn values_pass_through_expressions_unchanged(text in "\\PC{0,40}", n in any::<i64>()) {
-        let value = json!({ "text": text, "n": n, "deep": [{ "a": [text.clone(), null, true, 0.5] }] });
+        let value = json!({ "text": &text, "n": n, "deep": [{ "a": [&text, null, true, 0.5] }] });
         let names = Names { input: Payload::of(&value).unwrap(), ..Names::default() };
         for source in ["input", "[input][0]", "{'a': input}['a']"] {
             prop_assert_eq!(&Expression::compile(source).unwrap().eval(&names).unwrap(), &value);

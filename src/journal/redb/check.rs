@@ -118,9 +118,8 @@ fn check_archive(txn: &ReadTransaction, moved: u64, report: &mut Report) -> Resu
         let (id, spot) = row?;
         let run = RunId::from_bytes(*id.value());
         let summary = read_run(&chunks, run, spot.value())?.map(|entry| entry.summary);
-        let key = summary.map(|summary| {
-            summary.map(|summary| index_key(&summary.workflow, summary.state, run))
-        });
+        let key = summary
+            .map(|summary| summary.map(|summary| index_key(&summary.workflow, summary.state, run)));
         match key {
             Ok(Some(key)) if index.get(key.as_slice())?.is_some() => count += 1,
             Ok(_) => note(Some(run), "it is not in the index".to_owned()),

@@ -28,7 +28,8 @@ fn read_all(disk: &CrashDisk, witness: &Witness) -> Result<bool, String> {
         Err(_) => return Ok(true),
     }
     let given = witness.given.iter();
-    let all = given.flat_map(|given| (given.first..).zip(&given.records)).collect::<BTreeMap<_, _>>();
+    let all =
+        given.flat_map(|given| (given.first..).zip(&given.records)).collect::<BTreeMap<_, _>>();
     if let Some((lsn, _)) = found.iter().find(|(lsn, record)| all.get(lsn) != Some(record)) {
         return Err(format!("record {lsn} is wrong"));
     }
@@ -94,7 +95,10 @@ fn damage(disk: &CrashDisk, luck: &mut Luck) -> String {
         1 => bytes[at / 4096 * 4096..].iter_mut().take(4096).for_each(|byte| *byte = 0),
         _ => bytes[at] ^= 1 << (at % 8),
     });
-    format!("{file}: {} at {at}", ["cut", "zero page", "bit"][usize::try_from(what.min(2)).unwrap()])
+    format!(
+        "{file}: {} at {at}",
+        ["cut", "zero page", "bit"][usize::try_from(what.min(2)).unwrap()]
+    )
 }
 
 #[test]
@@ -112,7 +116,10 @@ fn damage_is_reported_and_never_wrong_data() {
                 // What the API cannot see, `check` must.
                 Err(what) => match check_on(Arc::new(damaged.copy(0))) {
                     Err(_) => {}
-                    Ok(report) => silent.lock().unwrap().push(format!("{seed} {how}: {what} {}", report.damages.len())),
+                    Ok(report) => silent
+                        .lock()
+                        .unwrap()
+                        .push(format!("{seed} {how}: {what} {}", report.damages.len())),
                 },
             }
         }

@@ -1,5 +1,7 @@
 //! Whether a value fits its type.
 
+use std::fmt::Write as _;
+
 use regex_lite::Regex;
 use serde_json::Value;
 
@@ -22,7 +24,7 @@ pub(super) struct Shape {
     format: Option<Format>,
     min_items: Option<u32>,
     max_items: Option<u32>,
-    items: Option<Box<Shape>>,
+    items: Option<Box<Self>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -160,7 +162,7 @@ impl Shape {
         let Some(shape) = &self.items else { return };
         for (place, item) in items.iter().enumerate() {
             let before = path.len();
-            path.push_str(&format!("[{place}]"));
+            write!(path, "[{place}]").expect("invariant: a string takes every text");
             shape.check(item, path, problems);
             path.truncate(before);
         }
