@@ -13,7 +13,9 @@ mod executor;
 #[cfg(test)]
 mod fixture;
 mod handler;
+mod http;
 mod log;
+mod output;
 mod place;
 mod registry;
 mod render;
@@ -26,6 +28,7 @@ pub use executor::{Executor, TaskLimits};
 pub use handler::{
     Call, Extract, ExtractLast, Handler, Outcome, State, StateNeed, ViaExtract, ViaInput,
 };
+pub use http::REDIRECTS_MAX;
 pub use log::{MEMORY_LOG_BYTES_MAX, STEP_LOG_BYTES_MAX, list_logs, log_name, read_log};
 pub use model::*;
 pub use registry::{MissingState, Registry};

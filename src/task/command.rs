@@ -54,7 +54,7 @@ async fn run(
     let result = match ended.stopped {
         Some(reason) => Err(reason.failure()),
         None => succeeded(ended.status, &err)
-            .and_then(|()| output::read(&command.output, out, job.file.as_deref())),
+            .and_then(|()| output::read(&command.output, &out, job.file.as_deref())),
     };
     if job.masks.is_empty() { result } else { job.masks.hide(result) }
 }

@@ -8,7 +8,7 @@ use super::handler::{Rendered, within_limit};
 use super::log::{LogTarget, MemoryLogs, STEP_LOG_BYTES_MAX, StepLog};
 use super::place::Scratch;
 use super::render::Rendering;
-use super::{Attempt, AttemptFuture, Registry, command, log_name};
+use super::{Attempt, AttemptFuture, Registry, command, http, log_name};
 use crate::definition::ErrorClass;
 use crate::expression::Names;
 use crate::id::RunId;
@@ -27,6 +27,7 @@ pub(crate) struct Shared {
     pub(crate) limits: TaskLimits,
     pub(crate) logs: Arc<MemoryLogs>,
     pub(crate) scratch: Scratch,
+    pub(super) client: http::Client,
 }
 
 /// The limits of commands, requests and logs.
@@ -63,7 +64,13 @@ impl Executor {
     /// An executor with limits of its own.
     pub fn with_limits(registry: Registry, limits: TaskLimits) -> Self {
         let logs = Arc::default();
-        Self(Arc::new(Shared { registry, limits, logs, scratch: Scratch::default() }))
+        Self(Arc::new(Shared {
+            registry,
+            limits,
+            logs,
+            scratch: Scratch::default(),
+            client: http::Client::default(),
+        }))
     }
 
     /// The handlers.
@@ -80,7 +87,7 @@ impl Executor {
                 None => failed(no_handler(name)),
             },
             Verb::Run(_) => command::start(Arc::clone(shared), attempt),
-            Verb::Http(_) => failed(failure(ErrorClass::Permanent, "requests are not built yet")),
+            Verb::Http(_) => http::start(Arc::clone(shared), attempt),
             Verb::Sleep(_) | Verb::Body => {
                 failed(invalid("a step that sleeps or has a body is not executed"))
             }

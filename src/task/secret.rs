@@ -106,10 +106,15 @@ impl Masks {
                 Cow::Owned(shown) => Payload::from_json(shown)
                     .map_err(|_| invalid("the output holds a secret where JSON has no text")),
             },
-            Err(error) => Err(Failure {
-                retry_after: error.retry_after,
-                ..failure(error.class, self.apply_text(&error.message))
-            }),
+            Err(failure) => Err(self.hide_failure(failure)),
+        }
+    }
+
+    /// The failure with each secret replaced.
+    pub(crate) fn hide_failure(&self, hidden: Failure) -> Failure {
+        Failure {
+            retry_after: hidden.retry_after,
+            ..failure(hidden.class, self.apply_text(&hidden.message))
         }
     }
 }

@@ -166,7 +166,7 @@ async fn a_command_knows_its_attempt() {
     let home = step.folder.path().to_str().unwrap().to_owned();
     let said = step.run().await.unwrap();
     let run = said[0].as_str().unwrap();
-    let work = format!("{home}/run/work/4");
+    let work = format!("{home}/runs/{run}/work/4");
     let key = format!("{run}/work/4 [1]");
     assert_eq!(said, json!([run, "work", "4", "2", home, work, work, key]));
 }
@@ -178,7 +178,8 @@ async fn a_plain_step_runs_beside_its_workflow() {
     std::os::unix::fs::symlink("/bin/sh", step.folder.path().join("tool")).unwrap();
     let home = step.folder.path().to_str().unwrap().to_owned();
     let said = step.run().await.unwrap();
-    assert_eq!(said, json!(format!("{home}\na b none {home}/run")));
+    let work = step.run_folder();
+    assert_eq!(said, json!(format!("{home}\na b none {}", work.display())));
 }
 
 #[tokio::test]
