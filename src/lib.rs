@@ -27,3 +27,8 @@ pub use journal::RunFilter;
 pub use payload::Payload;
 pub use run::{Failure, RunHistory, RunState, RunSummary, StepState};
 pub use task::{State, StepContext, StepError};
+
+/// The program in the README is run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
