@@ -40,54 +40,41 @@ pub(crate) struct Desk {
     running: Mutex<HashMap<AttemptKey, CancelSignal>>,
 }
 
+#[derive(Default)]
 struct State {
     jobs: VecDeque<Job>,
     polling: Option<Polling>,
-    awake: bool,
-    wake: Option<Arc<dyn Fn() + Send + Sync>>,
+    wake: Option<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl Desk {
     pub(crate) fn new(index: usize) -> Arc<Self> {
-        let state = State { jobs: VecDeque::new(), polling: None, awake: false, wake: None };
-        Arc::new(Self { index, state: Mutex::new(state), running: Mutex::new(HashMap::new()) })
+        Arc::new(Self { index, state: Mutex::default(), running: Mutex::default() })
     }
 
     /// Names the worker to wake. What its predecessor was polling when it died is handed back.
     pub(crate) fn attach(&self, wake: impl Fn() + Send + Sync + 'static) -> Option<Polling> {
-        let wake: Arc<dyn Fn() + Send + Sync> = Arc::new(wake);
         let mut state = lock(&self.state);
-        state.wake = Some(Arc::clone(&wake));
-        state.awake = !state.jobs.is_empty();
-        let lost = state.polling.take();
-        if state.awake {
-            drop(state);
+        state.wake = Some(Box::new(wake));
+        state.polling.take()
+    }
+
+    /// Tells the worker that there is something for it.
+    pub(crate) fn wake(&self) {
+        if let Some(wake) = &lock(&self.state).wake {
             wake();
         }
-        lost
     }
 
     /// Puts jobs on the desk.
-    pub(crate) fn assign(&self, jobs: impl Iterator<Item = Job>) {
-        let mut state = lock(&self.state);
-        state.jobs.extend(jobs);
-        if state.awake || state.jobs.is_empty() {
-            return;
-        }
-        let Some(wake) = state.wake.clone() else { return };
-        state.awake = true;
-        drop(state);
-        wake();
+    pub(crate) fn put(&self, jobs: impl Iterator<Item = Job>) {
+        lock(&self.state).jobs.extend(jobs);
     }
 
-    /// The next job, marked as being polled since `now`; `None`: the worker may rest.
+    /// The next job, marked as being polled since `now`.
     pub(crate) fn begin(&self, now: Timestamp, cancel: &CancelSignal) -> Option<Job> {
         let mut state = lock(&self.state);
-        let Some(job) = state.jobs.pop_front() else {
-            state.polling = None;
-            state.awake = false;
-            return None;
-        };
+        let job = state.jobs.pop_front()?;
         state.polling = Some(Polling {
             key: job.key(),
             since: now,
@@ -107,11 +94,6 @@ impl Desk {
     /// Lets the watchdog look at the first poll that is under way, and mark it.
     pub(crate) fn watch<T>(&self, look: impl FnOnce(&mut Polling) -> T) -> Option<T> {
         lock(&self.state).polling.as_mut().map(look)
-    }
-
-    /// Whether the first poll that is under way does not return.
-    pub(crate) fn is_stuck(&self) -> bool {
-        lock(&self.state).polling.as_ref().is_some_and(|polling| polling.told)
     }
 
     /// Takes the jobs that have not begun.
@@ -148,14 +130,6 @@ impl Desk {
     /// How many attempts run in tasks.
     pub(crate) fn running(&self) -> usize {
         lock(&self.running).len()
-    }
-
-    /// Whether the attempt is in this worker's hands.
-    pub(crate) fn holds(&self, key: &AttemptKey) -> bool {
-        let state = lock(&self.state);
-        state.polling.as_ref().is_some_and(|p| p.key == *key)
-            || state.jobs.iter().any(|job| job.key() == *key)
-            || lock(&self.running).contains_key(key)
     }
 
     /// How many slots are taken: jobs that wait, the one that is polled, those in tasks.

@@ -55,8 +55,7 @@ impl<T> Inbox<T> {
         }
     }
 
-    /// Sends what `add` adds.
-    pub(crate) fn put(&self, add: impl FnOnce(&mut Vec<T>)) {
+    fn put(&self, add: impl FnOnce(&mut Vec<T>)) {
         let mut state = lock(&self.state);
         add(&mut state.items);
         if state.closed {
@@ -69,11 +68,6 @@ impl<T> Inbox<T> {
         state.awake = true;
         drop(state);
         wake();
-    }
-
-    /// Looks at what waits.
-    pub(crate) fn look<R>(&self, look: impl FnOnce(&[T]) -> R) -> R {
-        look(&lock(&self.state).items)
     }
 
     /// Takes all that waits; `into` must be empty, and its memory is used for what comes next.

@@ -1,14 +1,14 @@
-//! A named queue: hands ready jobs to workers that have free slots.
+//! A named queue: workers with free slots claim what is ready.
 //!
-//! Owns the jobs that are ready and not handed out. Its death loses them; the shards say again what
-//! is owed when it is back, and what the workers still hold is not handed out twice.
+//! The ready jobs lie on a counter beside the actor, where shards put them and workers take them
+//! without a message. The actor owns what is said about them: aborts, stopping, questions. Its
+//! death loses nothing.
 
 mod ready;
 
-use std::collections::HashSet;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
@@ -16,8 +16,8 @@ use tokio::sync::{Notify, oneshot};
 
 use self::ready::Ready;
 use super::desk::{AttemptKey, Desk};
-use super::inbox::Inbox;
-use super::shared::{Registered, Shared};
+use super::inbox::{Inbox, lock};
+use super::shared::Registered;
 use crate::clock::Timestamp;
 use crate::definition::{QueueSettings, WhenFull};
 use crate::id::{Name, RunId};
@@ -25,8 +25,8 @@ use crate::plan::Node;
 use crate::run::{AttemptSource, Unit};
 use crate::task::StopReason;
 
-/// The most jobs handed to a worker at once.
-const HAND_OUT_MAX: usize = 64;
+/// The most jobs that a worker takes at once.
+const CLAIM_MAX: usize = 64;
 
 /// One attempt that is ready to be executed.
 #[derive(Debug)]
@@ -66,12 +66,8 @@ pub(crate) enum StartRecord {
 /// What a queue is asked.
 #[derive(Debug)]
 pub(crate) enum Request {
-    /// A job is ready.
-    Ready(Job),
     /// The job is not wanted any more, wherever it is.
     Abort(AttemptKey),
-    /// A worker has free slots.
-    Freed,
     /// Hand out nothing more.
     Stop,
     /// When the oldest ready job became ready.
@@ -85,6 +81,7 @@ pub(crate) struct Queue {
     pub(crate) settings: QueueSettings,
     pub(crate) inbox: Arc<Inbox<Request>>,
     pub(crate) desks: Vec<Arc<Desk>>,
+    ready: Mutex<Ready>,
     pub(crate) counts: Counts,
     /// Told when a full queue has room again.
     pub(crate) room: Notify,
@@ -95,8 +92,6 @@ pub(crate) struct Queue {
 /// What a queue has done and holds.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
-    /// Ready jobs that are not handed out.
-    pub(crate) depth: AtomicUsize,
     /// Runs that were accepted and whose first job is not here yet.
     pub(crate) reserved: AtomicUsize,
     pub(crate) succeeded: AtomicU64,
@@ -123,6 +118,7 @@ impl Queue {
             settings,
             inbox: Inbox::new(),
             desks: (0..workers).map(Desk::new).collect(),
+            ready: Mutex::new(Ready::new(workers)),
             counts: Counts::default(),
             room: Notify::new(),
             idle: Notify::new(),
@@ -135,15 +131,63 @@ impl Queue {
         all / workers + usize::from(worker < all % workers)
     }
 
-    /// Sends what shards and others have for the queue, and takes it out of `requests`.
-    pub(crate) fn send_ready(&self, requests: &mut Vec<Request>) {
-        if requests.is_empty() {
+    /// Puts ready jobs on the counter, and wakes workers for them.
+    pub(crate) fn push(&self, jobs: &mut Vec<Job>) {
+        if jobs.is_empty() {
             return;
         }
-        self.inbox.put(|waiting| {
-            self.counts.depth.fetch_add(ready_among(requests), Ordering::AcqRel);
-            waiting.append(requests);
-        });
+        let mut wanted = jobs.len();
+        let mut ready = lock(&self.ready);
+        jobs.drain(..).for_each(|job| ready.push(job));
+        for desk in &self.desks {
+            if wanted > 0 && ready.resting[desk.index] {
+                ready.resting[desk.index] = false;
+                desk.wake();
+                wanted -= 1;
+            }
+        }
+    }
+
+    /// Puts what a worker may take on its desk: no more than its free slots and its share. Says
+    /// whether that is anything; if not, the worker may rest and is woken.
+    pub(crate) fn claim(&self, desk: &Desk, now: Timestamp) -> bool {
+        let mut ready = lock(&self.ready);
+        let free = self.slots(desk.index).saturating_sub(desk.taken());
+        let share = ready.len().div_ceil(self.desks.len()).min(free).min(CLAIM_MAX);
+        if share == 0 || ready.stopped {
+            // Without a slot it is woken by the attempt that frees one.
+            ready.resting[desk.index] = free > 0;
+            return false;
+        }
+        desk.put((0..share).map_while(|_| ready.pop(now)));
+        drop(ready);
+        if self.counts.awaited.load(Ordering::Acquire) {
+            self.room.notify_waiters();
+        }
+        true
+    }
+
+    /// A slot of the worker has become free.
+    pub(crate) fn freed(&self, desk: &Desk) {
+        let mut ready = lock(&self.ready);
+        let is_wanted = ready.len() > 0 && !ready.stopped;
+        ready.resting[desk.index] = !is_wanted;
+        if is_wanted {
+            desk.wake();
+        }
+        drop(ready);
+        self.idle.notify_waiters();
+    }
+
+    /// Jobs that wait behind a handler that does not return go back.
+    pub(crate) fn hand_back(&self, desk: &Desk) {
+        let mut jobs = desk.take_jobs().into();
+        self.push(&mut jobs);
+    }
+
+    /// Ready jobs that are not handed out.
+    pub(crate) fn depth(&self) -> usize {
+        lock(&self.ready).len()
     }
 
     /// Reserves room for a run's first job.
@@ -153,7 +197,7 @@ impl Queue {
     pub(crate) fn reserve(&self) -> Result<(), usize> {
         let Some(limit) = self.settings.max_depth else { return Ok(()) };
         let reserved = self.counts.reserved.fetch_add(1, Ordering::AcqRel);
-        let depth = self.counts.depth.load(Ordering::Acquire);
+        let depth = self.depth();
         if depth + reserved < limit {
             return Ok(());
         }
@@ -171,13 +215,6 @@ impl Queue {
     /// Whether a start waits for room instead of being refused.
     pub(crate) fn waits(&self) -> bool {
         self.settings.when_full == WhenFull::Wait
-    }
-
-    /// Whether an attempt waits at the door or is in a worker's hands.
-    pub(crate) fn holds(&self, key: &AttemptKey) -> bool {
-        let waits = |request: &Request| matches!(request, Request::Ready(job) if job.key() == *key);
-        self.desks.iter().any(|desk| desk.holds(key))
-            || self.inbox.look(|requests| requests.iter().any(waits))
     }
 
     /// How many attempts run in tasks.
@@ -207,13 +244,8 @@ pub(super) enum Msg {
 }
 
 pub(super) struct State {
-    shared: Arc<Shared>,
     queue: Arc<Queue>,
     taken: Vec<Request>,
-    ready: Ready,
-    /// Jobs in `ready` that are not to be handed out.
-    aborted: HashSet<AttemptKey>,
-    stopped: bool,
 }
 
 impl State {
@@ -222,74 +254,27 @@ impl State {
         self.queue.inbox.take(&mut taken);
         for request in taken.drain(..) {
             match request {
-                Request::Ready(job) => self.ready.push(job),
                 Request::Abort(key) => self.abort(key),
-                Request::Freed => {}
-                Request::Stop => self.stopped = true,
-                Request::Oldest(reply) => drop(reply.send(self.ready.oldest())),
+                Request::Stop => lock(&self.queue.ready).stopped = true,
+                Request::Oldest(reply) => {
+                    let oldest = lock(&self.queue.ready).oldest();
+                    let _ = reply.send(oldest); // who asked may have gone
+                }
             }
         }
         self.taken = taken;
-        if !self.stopped {
-            self.hand_out();
-        }
         if self.queue.inbox.go_on() {
             drop(myself.cast(Msg::Drain));
         }
     }
 
-    fn abort(&mut self, key: AttemptKey) {
-        let held = self.queue.desks.iter().any(|desk| desk.stop(&key, StopReason::Cancelled));
-        if !held && self.ready.iter().any(|job| job.key() == key) {
-            self.aborted.insert(key);
+    /// A job is with a worker, or else on the counter: a claim moves it under the counter's lock.
+    fn abort(&self, key: AttemptKey) {
+        let mut ready = lock(&self.queue.ready);
+        if !self.queue.desks.iter().any(|desk| desk.stop(&key, StopReason::Cancelled)) {
+            ready.abort(key);
         }
     }
-
-    /// Gives each worker its share of what is ready, as far as it has slots.
-    fn hand_out(&mut self) {
-        let now = self.shared.clock.now();
-        while self.ready.len() > 0 {
-            let free: Vec<(usize, usize)> = self.free_slots();
-            if free.is_empty() {
-                return;
-            }
-            let share = self.ready.len().div_ceil(free.len()).min(HAND_OUT_MAX);
-            for (worker, slots) in free {
-                let jobs = self.pick(share.min(slots), now);
-                self.queue.desks[worker].assign(jobs.into_iter());
-            }
-        }
-    }
-
-    fn free_slots(&self) -> Vec<(usize, usize)> {
-        let desks = self.queue.desks.iter();
-        desks
-            .filter(|desk| !desk.is_stuck())
-            .map(|desk| (desk.index, self.queue.slots(desk.index).saturating_sub(desk.taken())))
-            .filter(|(_, free)| *free > 0)
-            .collect()
-    }
-
-    fn pick(&mut self, count: usize, now: Timestamp) -> Vec<Job> {
-        let mut jobs = Vec::with_capacity(count);
-        let mut left = 0;
-        while jobs.len() < count {
-            let Some(job) = self.ready.pop(now) else { break };
-            left += 1;
-            if self.aborted.is_empty() || !self.aborted.remove(&job.key()) {
-                jobs.push(job);
-            }
-        }
-        self.queue.counts.depth.fetch_sub(left, Ordering::AcqRel);
-        if self.queue.counts.awaited.load(Ordering::Acquire) {
-            self.queue.room.notify_waiters();
-        }
-        jobs
-    }
-}
-
-fn ready_among(requests: &[Request]) -> usize {
-    requests.iter().filter(|request| matches!(request, Request::Ready(_))).count()
 }
 
 pub(super) struct QueueActor;
@@ -297,26 +282,15 @@ pub(super) struct QueueActor;
 impl Actor for QueueActor {
     type Msg = Msg;
     type State = State;
-    type Arguments = (Arc<Shared>, Arc<Queue>);
+    type Arguments = Arc<Queue>;
 
     async fn pre_start(
         &self,
         myself: ActorRef<Msg>,
-        (shared, queue): Self::Arguments,
+        queue: Arc<Queue>,
     ) -> Result<State, ActorProcessingErr> {
-        // What a predecessor had taken is gone; what waits at the door is not.
-        queue.inbox.look(|waiting| {
-            queue.counts.depth.store(ready_among(waiting), Ordering::Release);
-        });
         queue.inbox.attach(move || drop(myself.cast(Msg::Drain)));
-        Ok(State {
-            shared,
-            queue,
-            taken: Vec::new(),
-            ready: Ready::default(),
-            aborted: HashSet::new(),
-            stopped: false,
-        })
+        Ok(State { queue, taken: Vec::new() })
     }
 
     async fn handle(

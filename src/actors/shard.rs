@@ -20,14 +20,14 @@ use tokio::sync::oneshot;
 pub(crate) use self::recover::Recovered;
 pub(crate) use self::start::{Refusal, Start};
 
-use self::commit::{Pending, Release};
+use self::commit::{Out, Pending};
 use super::inbox::Inbox;
-use super::queue::{self, Job};
+use super::queue::Job;
 use super::shared::{Registered, Shared};
 use crate::clock::Timestamp;
 use crate::definition::Durability;
 use crate::id::{Lsn, RunId};
-use crate::journal::{Batch, JournalError, KeyEntry, RunSummary};
+use crate::journal::{JournalError, KeyEntry, RunSummary};
 use crate::payload::Payload;
 use crate::run::{Failure, Input, RetryFrom, Run, RunHistory, RunState, Step, Unit};
 
@@ -62,8 +62,6 @@ pub(crate) enum Request {
     Adopt(Vec<Recovered>),
     /// Keys of runs that have left the log, at the start.
     Keys(Vec<(Box<str>, KeyEntry)>),
-    /// Say again what is owed to this queue.
-    OweQueue(usize),
     /// Say again which timers are owed.
     OweTimers,
     /// Tell when the run ends; `None` if it is not here.
@@ -138,16 +136,8 @@ pub(super) struct State {
     pub(super) keys: HashMap<Box<str>, KeyEntry>,
     /// The oldest records needed, with entries that may be stale.
     pub(super) needed: BinaryHeap<Reverse<(Lsn, RunId)>>,
-    /// What this drain hands to the journal.
-    pub(super) batch: Batch,
-    /// Whether something in it must not wait.
-    pub(super) urgent: bool,
-    /// What waits for this drain's commit.
-    pub(super) gated: Vec<Release>,
-    /// What waits for nothing.
-    pub(super) free: Vec<Release>,
-    /// Runs whose whole state becomes durable with this drain, by their place in the batch.
-    pub(super) based: Vec<(RunId, u64)>,
+    /// What this drain has decided.
+    pub(super) out: Out,
     /// Batches on their way, oldest first.
     pub(super) pending: VecDeque<Pending>,
     pub(super) tickets: u64,
@@ -155,11 +145,9 @@ pub(super) struct State {
     pub(super) durable_to: Lsn,
     /// Whether the journal has failed and not recovered.
     pub(super) stalled: bool,
-    /// Ended runs that are not in the archive yet.
-    pub(super) ended: Vec<RunId>,
+    /// Ended runs that are not in the archive yet; without a log, those that are still known.
+    pub(super) ended: VecDeque<RunId>,
     pub(super) flushes: Vec<oneshot::Sender<()>>,
-    /// What goes to each queue after this drain.
-    pub(super) to_queues: Vec<Vec<queue::Request>>,
     /// The time of this drain.
     pub(super) now: Timestamp,
     /// Memory for one decision.
@@ -195,7 +183,6 @@ impl State {
             Request::Reappend => self.reappend(),
             Request::Adopt(runs) => self.adopt(runs, now),
             Request::Keys(keys) => self.keys.extend(keys),
-            Request::OweQueue(queue) => self.owe_queue(queue, now),
             Request::OweTimers => self.owe_timers(),
             Request::Watch(run, reply) => self.watch(run, reply),
             Request::Look(run, reply) => self.look(run, reply),
@@ -225,8 +212,8 @@ impl State {
         let mut step = std::mem::take(&mut self.step);
         step.clear();
         live.run.advance(&live.workflow.plan, input, now, &mut step);
-        self.urgent |= !matches!(input, Input::Started { .. });
-        self.collect(id, &step, now);
+        self.out.urgent |= !matches!(input, Input::Started { .. });
+        self.out.collect(&self.shared, id, live, &step, now);
         self.step = step;
     }
 
@@ -236,14 +223,14 @@ impl State {
         self.snapshot_oldest();
         self.append();
         self.perform_free();
-        for (queue, requests) in self.shared.queues.iter().zip(&mut self.to_queues) {
-            queue.send_ready(requests);
+        for (queue, jobs) in self.shared.queues.iter().zip(&mut self.out.to_queues) {
+            queue.push(jobs);
         }
-        if !self.ended.is_empty() {
+        if self.shared.logged && !self.ended.is_empty() {
             // Bulk work: after what is already waiting.
             self.inbox.send(Request::Archive);
         }
-        if self.pending.is_empty() && self.ended.is_empty() {
+        if self.pending.is_empty() && (self.ended.is_empty() || !self.shared.logged) {
             for reply in self.flushes.drain(..) {
                 let _ = reply.send(()); // who asked may have gone
             }
@@ -266,7 +253,7 @@ impl Actor for ShardActor {
         let inbox = Arc::clone(&shared.shards[index]);
         inbox.attach(move || drop(myself.cast(Msg::Drain)));
         Ok(State {
-            to_queues: shared.queues.iter().map(|_| Vec::new()).collect(),
+            out: Out::new(shared.queues.len()),
             shared,
             inbox,
             index,
@@ -274,16 +261,11 @@ impl Actor for ShardActor {
             runs: HashMap::default(),
             keys: HashMap::new(),
             needed: BinaryHeap::new(),
-            batch: Batch::default(),
-            urgent: false,
-            gated: Vec::new(),
-            free: Vec::new(),
-            based: Vec::new(),
             pending: VecDeque::new(),
             tickets: 0,
             durable_to: Lsn(0),
             stalled: false,
-            ended: Vec::new(),
+            ended: VecDeque::new(),
             flushes: Vec::new(),
             now: Timestamp::default(),
             step: Step::default(),

@@ -89,7 +89,7 @@ impl State {
             Role::QueueSupervisor(index) => {
                 start(SupervisorActor, (shared, Some(index)), boss).await?
             }
-            Role::Queue(index) => start(QueueActor, (shared, queue(index)), boss).await?,
+            Role::Queue(index) => start(QueueActor, queue(index), boss).await?,
             Role::Worker(index, worker) => {
                 start(WorkerActor, (shared, queue(index), worker), boss).await?
             }
@@ -121,15 +121,8 @@ impl State {
 
     /// What has to be said to others when an actor has been started again.
     fn told(&self, role: Role) {
-        let ask = |request: fn(usize) -> shard::Request, index: usize| {
-            self.shared.shards.iter().for_each(|shard| shard.send(request(index)));
-        };
-        match role {
-            Role::Timers => ask(|_| shard::Request::OweTimers, 0),
-            Role::Queue(index) | Role::QueueSupervisor(index) => {
-                ask(shard::Request::OweQueue, index);
-            }
-            Role::Journal | Role::Shard(_) | Role::Worker(..) | Role::Dlq(_) => {}
+        if role == Role::Timers {
+            self.shared.shards.iter().for_each(|shard| shard.send(shard::Request::OweTimers));
         }
         if let Role::Queue(index) | Role::Worker(index, _) | Role::Dlq(index) = role {
             self.shared.queues[index].counts.restarts.fetch_add(1, Ordering::Relaxed);

@@ -9,7 +9,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::desk::{AttemptKey, Desk};
-use super::queue::{Queue, Request};
+use super::queue::Queue;
 use super::shard;
 use super::shared::Shared;
 use super::worker::timed_out;
@@ -84,12 +84,5 @@ fn look(shared: &Shared, queue: &Queue, desk: &Desk, seen: &mut Seen) {
         queue.count(false, spent);
     }
     shared.shard_of(run).send(shard::Request::Input(run, input));
-    hand_back(queue, desk);
-}
-
-/// Jobs that wait behind a handler that does not return go back to the queue.
-fn hand_back(queue: &Queue, desk: &Desk) {
-    let mut jobs: Vec<Request> = desk.take_jobs().into_iter().map(Request::Ready).collect();
-    queue.send_ready(&mut jobs);
-    queue.inbox.send(Request::Freed);
+    queue.hand_back(desk);
 }

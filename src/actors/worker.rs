@@ -14,7 +14,7 @@ use std::time::Duration;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use super::desk::Desk;
-use super::queue::{self, Job, Queue, StartRecord};
+use super::queue::{Job, Queue, StartRecord};
 use super::shard;
 use super::shared::Shared;
 use crate::clock::{Clock, Timestamp};
@@ -25,8 +25,8 @@ use crate::plan::{Node, Verb};
 use crate::run::{AttemptSource, Failure, Input};
 use crate::task::{Attempt, AttemptFuture, CancelSignal, Executor, StopReason, panic_message};
 
-/// After so many jobs a worker lets others have the thread.
-const JOBS_MAX: usize = 128;
+/// After so many claims a worker lets others have the thread.
+const CLAIMS_MAX: usize = 2;
 
 /// What an attempt came to.
 type Outcome = Result<Payload, Failure>;
@@ -50,22 +50,32 @@ pub(super) struct State {
 impl State {
     fn work(&mut self, myself: &ActorRef<Msg>) {
         let mut now = self.shared.clock.now();
-        let mut rest = JOBS_MAX;
-        while rest > 0 {
+        let mut rest = CLAIMS_MAX;
+        loop {
+            now = self.serve_all(now);
+            if rest == 0 {
+                return drop(myself.cast(Msg::Work));
+            }
+            if !self.queue.claim(&self.desk, now) {
+                return;
+            }
+            rest -= 1;
+        }
+    }
+
+    /// Serves what lies on the desk, and tells the shards what came of it.
+    fn serve_all(&mut self, mut now: Timestamp) -> Timestamp {
+        loop {
             if !self.cancel.is_fresh() {
                 self.cancel = CancelSignal::new();
             }
             let Some(job) = self.desk.begin(now, &self.cancel) else { break };
             now = self.serve(job, now);
-            rest -= 1;
         }
         for (shard, reports) in self.shared.shards.iter().zip(&mut self.reports) {
             shard.send_all(reports);
         }
-        self.queue.inbox.send(queue::Request::Freed);
-        if rest == 0 {
-            drop(myself.cast(Msg::Work));
-        }
+        now
     }
 
     /// Starts one attempt and polls it once; the time after that.
@@ -83,8 +93,8 @@ impl State {
         match poll_once(&mut future) {
             Poll::Ready(outcome) => self.ended(&job, started, outcome),
             Poll::Pending => {
-                self.desk.polled();
                 self.spawn(job, started, future);
+                self.desk.polled();
                 self.shared.clock.now()
             }
         }
@@ -144,8 +154,7 @@ impl State {
                 }
             };
             shared.shard_of(job.run).send(shard::Request::Input(job.run, input));
-            queue.inbox.send(queue::Request::Freed);
-            queue.idle.notify_waiters();
+            queue.freed(&desk);
         });
     }
 }
@@ -215,14 +224,15 @@ impl Actor for WorkerActor {
         (shared, queue, index): Self::Arguments,
     ) -> Result<State, ActorProcessingErr> {
         let desk = Arc::clone(&queue.desks[index]);
-        let lost = desk.attach(move || drop(myself.cast(Msg::Work)));
+        let worker = myself.clone();
+        let lost = desk.attach(move || drop(worker.cast(Msg::Work)));
         if let Some(polling) = lost {
             // Its predecessor died in this one.
             let (unit, fencing) = (polling.key.unit, polling.key.fencing);
             let input = Input::Interrupted { unit, fencing };
             shared.shard_of(polling.key.run).send(shard::Request::Input(polling.key.run, input));
         }
-        queue.inbox.send(queue::Request::Freed);
+        drop(myself.cast(Msg::Work));
         let reports = shared.shards.iter().map(|_| Vec::new()).collect();
         Ok(State { shared, queue, desk, reports, cancel: CancelSignal::new() })
     }

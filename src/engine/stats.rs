@@ -90,7 +90,7 @@ impl QueueStats {
         Ok(Self {
             name: queue.name.to_string(),
             workers: queue.settings.workers,
-            depth: counts.depth.load(Ordering::Acquire),
+            depth: queue.depth(),
             oldest_age: oldest.map(|at| shared.clock.now().since(at)),
             running: queue.running(),
             succeeded,

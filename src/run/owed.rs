@@ -35,16 +35,6 @@ impl Run {
         owed
     }
 
-    /// The attempts that are known to run: each unit with its dispatch.
-    pub(crate) fn running(&self) -> Vec<(Unit, u32)> {
-        let tops = self.tops().zip(&self.units);
-        let items = self.live_fans().flat_map(|at| self.item_units(at).zip(&self.fans[at].units));
-        tops.chain(items)
-            .filter(|(_, state)| state.phase == Phase::Running)
-            .map(|(unit, state)| (unit, state.fencing))
-            .collect()
-    }
-
     /// The units for which there is a dead letter that nobody has settled.
     pub fn dead_letters(&self, plan: &Plan) -> Vec<Unit> {
         let tops = self.tops().zip(&self.units);

@@ -2,13 +2,16 @@
 
 use std::cmp::Reverse;
 
-use super::{Request, State};
+use super::{Live, Request, State};
+use crate::actors::desk::AttemptKey;
+use crate::actors::queue::{Job, StartRecord};
+use crate::actors::shared::Shared;
 use crate::clock::Timestamp;
 use crate::dead_letter::{DeadLetter, DeadLetterId};
 use crate::definition::Durability;
 use crate::id::{Lsn, RunId};
 use crate::journal::{Batch, JournalError, KeyEntry, Record, RecordKind, Write, codec};
-use crate::run::{Effect, Event, Step};
+use crate::run::{Effect, Event, Step, Timer, Unit};
 
 /// Records behind the oldest one needed, from which on old runs are written anew so that the log
 /// can be cut. Bounds what a start has to replay.
@@ -17,13 +20,22 @@ const LOG_RECORDS_MAX: u64 = 1_000_000;
 /// Runs written anew in one batch.
 const SNAPSHOTS_MAX: usize = 64;
 
+/// Ended runs that a shard without a log still knows.
+const ENDED_MAX: usize = 5_000;
+
 /// Runs moved to the archive in one batch.
 const ARCHIVE_MAX: usize = 256;
 
 /// What may happen once its cause is durable.
 pub(in crate::actors) enum Release {
-    /// Do it.
-    Effect(RunId, Effect),
+    /// A job for a queue.
+    Ready(usize, Job),
+    /// Wake the run.
+    Arm(RunId, Timer, Timestamp),
+    /// Stop an attempt, which a queue or its workers have.
+    Abort(usize, AttemptKey),
+    /// The run has ended.
+    End(RunId),
     /// Tell the queue's dead letter actor.
     Bury(usize, Box<DeadLetter>),
     /// As `Bury`, when it is settled.
@@ -32,8 +44,6 @@ pub(in crate::actors) enum Release {
     Reply(Box<dyn FnOnce() + Send>),
     /// Tell those who listen.
     Publish(RunId, Box<Event>),
-    /// A job whose start is recorded.
-    Begin(Box<crate::actors::queue::Job>),
     /// The run stands in the archive.
     Forget(RunId),
 }
@@ -47,58 +57,117 @@ pub(in crate::actors) struct Pending {
     based: Vec<(RunId, u64)>,
 }
 
-impl State {
+/// What a drain has decided.
+pub(in crate::actors) struct Out {
+    /// What goes to the journal.
+    pub(super) batch: Batch,
+    /// Whether something in it must not wait.
+    pub(super) urgent: bool,
+    /// What waits for the commit.
+    pub(super) gated: Vec<Release>,
+    /// What waits for nothing.
+    pub(super) free: Vec<Release>,
+    /// Runs of which all that is needed begins in this batch, and where.
+    pub(super) based: Vec<(RunId, u64)>,
+    /// What goes to each queue.
+    pub(super) to_queues: Vec<Vec<Job>>,
+}
+
+impl Out {
+    pub(super) fn new(queues: usize) -> Self {
+        Self {
+            batch: Batch::default(),
+            urgent: false,
+            gated: Vec::new(),
+            free: Vec::new(),
+            based: Vec::new(),
+            to_queues: (0..queues).map(|_| Vec::new()).collect(),
+        }
+    }
+
     /// Turns one decision into records, writes, and what waits for them.
-    pub(super) fn collect(&mut self, id: RunId, step: &Step, now: Timestamp) {
-        let Some(live) = self.runs.get(&id) else { return };
-        let logged = self.shared.logged && live.durability != Durability::Memory;
-        let waits = logged && live.durability == Durability::Strict;
+    pub(super) fn collect(
+        &mut self,
+        shared: &Shared,
+        id: RunId,
+        live: &Live,
+        step: &Step,
+        now: Timestamp,
+    ) {
+        let logged = shared.logged && live.durability != Durability::Memory;
         if logged && !step.events.is_empty() {
             let body = codec::encode_events(&step.events);
             self.batch.records.push(Record { run: id, kind: RecordKind::Events, body });
         }
-        if self.shared.hub.is_heard() {
-            let events = step.events.iter().map(|e| Release::Publish(id, Box::new(e.clone())));
-            if waits { self.gated.extend(events) } else { self.free.extend(events) }
+        let mut releases = if logged && live.durability == Durability::Strict {
+            std::mem::take(&mut self.gated)
+        } else {
+            std::mem::take(&mut self.free)
+        };
+        if shared.hub.is_heard() {
+            let events = step.events.iter();
+            releases.extend(events.map(|event| Release::Publish(id, Box::new(event.clone()))));
         }
         for effect in &step.effects {
-            let release = match effect {
-                Effect::Bury { unit } => self.bury(id, *unit, now),
-                Effect::Exhume { unit } => Some(self.exhume(DeadLetterId::of(id, *unit))),
-                Effect::Dispatch { .. }
-                | Effect::Arm { .. }
-                | Effect::Abort { .. }
-                | Effect::End => Some(Release::Effect(id, *effect)),
-            };
-            if let Some(release) = release {
-                if waits { self.gated.push(release) } else { self.free.push(release) }
-            }
+            releases.push(match effect {
+                Effect::Bury { unit } => self.bury(shared, id, live, *unit, now),
+                Effect::Exhume { unit } => self.exhume(DeadLetterId::of(id, *unit)),
+                Effect::Dispatch { unit, attempt, fencing, durable_start } => {
+                    let start =
+                        if *durable_start { StartRecord::Durable } else { StartRecord::Lazy };
+                    let attempt = (*attempt, *fencing, start, now);
+                    let job = super::effects::job(shared, id, live, *unit, attempt);
+                    Release::Ready(live.workflow.queue(unit.node), job)
+                }
+                Effect::Arm { timer, due } => Release::Arm(id, *timer, *due),
+                Effect::Abort { unit, fencing } => {
+                    let key = AttemptKey { run: id, unit: *unit, fencing: *fencing };
+                    Release::Abort(live.workflow.queue(unit.node), key)
+                }
+                Effect::End => Release::End(id),
+            });
+        }
+        if logged && live.durability == Durability::Strict {
+            self.gated = releases;
+        } else {
+            self.free = releases;
         }
     }
 
-    fn bury(&mut self, id: RunId, unit: crate::run::Unit, now: Timestamp) -> Option<Release> {
-        let live = self.runs.get(&id)?;
+    fn bury(
+        &mut self,
+        shared: &Shared,
+        id: RunId,
+        live: &Live,
+        unit: Unit,
+        now: Timestamp,
+    ) -> Release {
         let queue = live.workflow.queue(unit.node);
-        let name = self.shared.queues[queue].name.clone();
+        let name = shared.queues[queue].name.clone();
         let letter = super::effects::dead_letter(id, live, unit, (name, now));
         let entry = codec::encode_dead_letter(&letter);
         self.batch.writes.push(Write::DeadLetter { id: letter.id.0, entry: Some(entry) });
-        Some(Release::Bury(queue, Box::new(letter)))
+        Release::Bury(queue, Box::new(letter))
     }
 
     pub(super) fn exhume(&mut self, id: DeadLetterId) -> Release {
         self.batch.writes.push(Write::DeadLetter { id: id.0, entry: None });
         Release::Exhume(id)
     }
+}
 
+impl State {
     /// Writes down who did what.
     pub(super) fn audit(&mut self, at: Timestamp, line: String) {
-        self.urgent = true;
-        self.batch.writes.push(Write::Audit { at, line: line.into() });
+        self.out.urgent = true;
+        self.out.batch.writes.push(Write::Audit { at, line: line.into() });
     }
 
     /// Puts ended runs into the archive and out of the log.
     pub(super) fn move_to_archive(&mut self) {
+        if !self.shared.logged {
+            return self.forget_oldest();
+        }
         let count = self.ended.len().min(ARCHIVE_MAX);
         if count == 0 || self.stalled {
             return;
@@ -108,23 +177,31 @@ impl State {
             let Some(live) = self.runs.get(&id) else { continue };
             let logged = self.shared.logged && live.durability != Durability::Memory;
             let state = codec::encode_run(&live.run);
-            self.batch.writes.push(Write::Archive { summary: live.run.summary(), state });
+            self.out.batch.writes.push(Write::Archive { summary: live.run.summary(), state });
             if let Some((key, until)) = live.run.accepted().key.clone().filter(|k| k.1 > self.now) {
                 let input = crate::id::content_hash(live.run.accepted().input.as_bytes());
                 let entry = Some(KeyEntry { run: id, input, until });
-                self.batch.writes.push(Write::Key { key, entry });
+                self.out.batch.writes.push(Write::Key { key, entry });
             }
             if logged {
                 let body = bytes::Bytes::new();
-                self.batch.records.push(Record { run: id, kind: RecordKind::Archived, body });
+                self.out.batch.records.push(Record { run: id, kind: RecordKind::Archived, body });
             }
-            self.gated.push(Release::Forget(id));
+            self.out.gated.push(Release::Forget(id));
+        }
+    }
+
+    /// Without a log, ended runs stay known until there are too many.
+    fn forget_oldest(&mut self) {
+        while self.ended.len() > ENDED_MAX {
+            let Some(id) = self.ended.pop_front() else { return };
+            self.forget(id);
         }
     }
 
     /// Writes the oldest runs anew, if the log behind them has become long.
     pub(super) fn snapshot_oldest(&mut self) {
-        if !self.shared.logged || self.batch.records.is_empty() {
+        if !self.shared.logged || self.out.batch.records.is_empty() {
             return;
         }
         let live = u64::try_from(self.runs.len()).unwrap_or(u64::MAX);
@@ -138,14 +215,14 @@ impl State {
             if let Some(live) = self.runs.get(&id) {
                 let body = codec::encode_run(&live.run);
                 self.base(id);
-                self.batch.records.push(Record { run: id, kind: RecordKind::Snapshot, body });
+                self.out.batch.records.push(Record { run: id, kind: RecordKind::Snapshot, body });
             }
         }
     }
 
     /// The next record holds all that is needed of the run.
     pub(super) fn base(&mut self, id: RunId) {
-        self.based.push((id, u64::try_from(self.batch.records.len()).unwrap_or(u64::MAX)));
+        self.out.based.push((id, u64::try_from(self.out.batch.records.len()).unwrap_or(u64::MAX)));
     }
 
     /// The oldest record that a run still needs.
@@ -161,24 +238,24 @@ impl State {
 
     /// Hands the drain's batch to the journal.
     pub(super) fn append(&mut self) {
-        if self.batch.records.is_empty() && self.batch.writes.is_empty() {
+        if self.out.batch.records.is_empty() && self.out.batch.writes.is_empty() {
             return self.release_without_batch();
         }
         let oldest = self.oldest().map_or(self.durable_to, |(lsn, _)| lsn.min(self.durable_to));
-        let mut batch = std::mem::take(&mut self.batch);
+        let mut batch = std::mem::take(&mut self.out.batch);
         batch.shard = self.index;
-        batch.lazy = !self.urgent;
+        batch.lazy = !self.out.urgent;
         batch.keep_from = Some(oldest);
-        self.urgent = false;
-        let releases = std::mem::take(&mut self.gated);
+        self.out.urgent = false;
+        let releases = std::mem::take(&mut self.out.gated);
         if !self.shared.logged {
             // Nothing can fail and nothing waits.
             self.shared.journal.append(batch, Box::new(|_| ()));
-            self.free.extend(releases);
+            self.out.free.extend(releases);
             return;
         }
         self.tickets += 1;
-        let (ticket, based) = (self.tickets, std::mem::take(&mut self.based));
+        let (ticket, based) = (self.tickets, std::mem::take(&mut self.out.based));
         if !self.stalled {
             self.hand_over(ticket, batch.clone());
         }
@@ -187,10 +264,10 @@ impl State {
 
     /// What this drain has to say without a record of its own waits for the records before it.
     fn release_without_batch(&mut self) {
-        self.urgent = false;
+        self.out.urgent = false;
         match self.pending.back_mut() {
-            Some(last) => last.releases.append(&mut self.gated),
-            None => self.free.append(&mut self.gated),
+            Some(last) => last.releases.append(&mut self.out.gated),
+            None => self.out.free.append(&mut self.out.gated),
         }
     }
 
@@ -242,8 +319,8 @@ impl State {
     }
 
     pub(super) fn perform_free(&mut self) {
-        while !self.free.is_empty() {
-            let free = std::mem::take(&mut self.free);
+        while !self.out.free.is_empty() {
+            let free = std::mem::take(&mut self.out.free);
             self.perform(free);
         }
     }

@@ -5,6 +5,7 @@ use super::{Ended, Live, State};
 use crate::actors::desk::AttemptKey;
 use crate::actors::dlq;
 use crate::actors::queue::{Job, Request as ToQueue, StartRecord};
+use crate::actors::shared::Shared;
 use crate::clock::Timestamp;
 use crate::dead_letter::{CauseId, DeadLetter, DeadLetterId};
 use crate::id::{Name, RunId};
@@ -15,7 +16,15 @@ impl State {
     pub(super) fn perform(&mut self, releases: Vec<Release>) {
         for release in releases {
             match release {
-                Release::Effect(run, effect) => self.act(run, effect),
+                Release::Ready(queue, job) => self.out.to_queues[queue].push(job),
+                Release::Arm(run, timer, due) => {
+                    if let Some(live) = self.runs.get_mut(&run) {
+                        live.armed = true;
+                    }
+                    self.shared.timers.arm(due, run, timer);
+                }
+                Release::Abort(queue, key) => self.abort(queue, key),
+                Release::End(run) => self.end(run),
                 Release::Bury(queue, letter) => {
                     self.shared.letters[queue].0.send(dlq::Request::Add(letter));
                 }
@@ -29,62 +38,16 @@ impl State {
                         self.shared.hub.publish(run, &live.workflow.plan, &event);
                     }
                 }
-                Release::Begin(job) => {
-                    let queue = job.workflow.queue(job.unit.node);
-                    self.to_queues[queue].push(ToQueue::Ready(*job));
-                }
                 Release::Forget(run) => self.forget(run),
             }
         }
     }
 
-    fn act(&mut self, run: RunId, effect: Effect) {
-        match effect {
-            Effect::Dispatch { unit, attempt, fencing, durable_start } => {
-                let start = if durable_start { StartRecord::Durable } else { StartRecord::Lazy };
-                self.dispatch(run, unit, (attempt, fencing), start);
-            }
-            Effect::Arm { timer, due } => {
-                if let Some(live) = self.runs.get_mut(&run) {
-                    live.armed = true;
-                }
-                self.shared.timers.arm(due, run, timer);
-            }
-            Effect::Abort { unit, fencing } => {
-                let Some(live) = self.runs.get(&run) else { return };
-                let queue = live.workflow.queue(unit.node);
-                let key = AttemptKey { run, unit, fencing };
-                self.to_queues[queue].push(ToQueue::Abort(key));
-            }
-            Effect::End => self.end(run),
-            // Became writes of the commit, and releases of their own.
-            Effect::Bury { .. } | Effect::Exhume { .. } => {}
-        }
-    }
-
-    fn dispatch(
-        &mut self,
-        run: RunId,
-        unit: Unit,
-        (attempt, fencing): (u32, u32),
-        start: StartRecord,
-    ) {
-        let Some(live) = self.runs.get(&run) else { return };
-        let plan = &live.workflow.plan;
-        let queue = live.workflow.queue(unit.node);
-        let priority = live.run.priority(plan, unit);
-        let job = Job {
-            run,
-            unit,
-            attempt,
-            fencing,
-            priority: i16::from(priority) + i16::from(self.shared.queues[queue].settings.priority),
-            start,
-            ready_at: self.now,
-            workflow: std::sync::Arc::clone(&live.workflow),
-            source: live.run.attempt_input(plan, unit),
-        };
-        self.to_queues[queue].push(ToQueue::Ready(job));
+    /// Stops an attempt; its job may be among those that have not left yet.
+    fn abort(&mut self, queue: usize, key: AttemptKey) {
+        let shared = &self.shared.queues[queue];
+        shared.push(&mut self.out.to_queues[queue]);
+        shared.inbox.send(ToQueue::Abort(key));
     }
 
     /// Answers those who wait, and hands the run on to the archive.
@@ -99,11 +62,11 @@ impl State {
         if live.armed {
             self.shared.timers.forget(id);
         }
-        self.ended.push(id);
+        self.ended.push_back(id);
     }
 
     /// The archive has the run; if it has not been started again meanwhile, it leaves.
-    fn forget(&mut self, id: RunId) {
+    pub(super) fn forget(&mut self, id: RunId) {
         if self.runs.get(&id).is_some_and(|live| live.run.state().is_end()) {
             self.runs.remove(&id);
         }
@@ -114,53 +77,44 @@ impl State {
         let id = job.run;
         let input = Input::Started { unit: job.unit, fencing: job.fencing, at };
         self.input(id, &input, now);
-        self.urgent = true;
+        self.out.urgent = true;
         job.start = StartRecord::Done;
-        self.gated.push(Release::Begin(Box::new(job)));
-    }
-
-    /// Says again what this queue should have: what is ready, and what was on its way to a worker
-    /// for the second time, its start being recorded.
-    pub(super) fn owe_queue(&mut self, queue: usize, now: Timestamp) {
-        let held = std::sync::Arc::clone(&self.shared.queues[queue]);
-        let is_here =
-            |run: RunId, unit: Unit, fencing: u32| held.holds(&AttemptKey { run, unit, fencing });
-        let owed = self.owed(|live, effect| {
-            matches!(effect, Effect::Dispatch { unit, .. } if live.workflow.queue(unit.node) == queue)
-        });
-        for (run, effect) in owed {
-            let Effect::Dispatch { unit, attempt, fencing, .. } = effect else { continue };
-            if !is_here(run, unit, fencing) {
-                self.dispatch(run, unit, (attempt, fencing), StartRecord::Lazy);
-            }
-        }
-        let mut lost = Vec::new();
-        for (id, live) in self.runs.iter().filter(|(_, live)| !live.dormant) {
-            let running = live.run.running().into_iter();
-            let ours = running.filter(|(unit, _)| live.workflow.queue(unit.node) == queue);
-            lost.extend(ours.filter(|(unit, f)| !is_here(*id, *unit, *f)).map(|unit| (*id, unit)));
-        }
-        for (run, (unit, fencing)) in lost {
-            self.input(run, &Input::Interrupted { unit, fencing }, now);
-        }
+        let queue = job.workflow.queue(job.unit.node);
+        self.out.gated.push(Release::Ready(queue, job));
     }
 
     /// Says again which timers should be armed.
     pub(super) fn owe_timers(&mut self) {
-        for (run, effect) in self.owed(|_, effect| matches!(effect, Effect::Arm { .. })) {
-            self.act(run, effect);
+        for (id, live) in self.runs.iter().filter(|(_, live)| !live.dormant) {
+            for effect in live.run.owed(&live.workflow.plan) {
+                if let Effect::Arm { timer, due } = effect {
+                    self.shared.timers.arm(due, *id, timer);
+                }
+            }
         }
     }
+}
 
-    fn owed(&self, wanted: impl Fn(&Live, &Effect) -> bool) -> Vec<(RunId, Effect)> {
-        let live = self.runs.iter().filter(|(_, live)| !live.dormant);
-        live.flat_map(|(id, live)| {
-            let owed = live.run.owed(&live.workflow.plan).into_iter();
-            owed.filter(|effect| wanted(live, effect))
-                .map(|effect| (*id, effect))
-                .collect::<Vec<_>>()
-        })
-        .collect()
+/// The job of an attempt: try, dispatch, and how its start is recorded.
+pub(super) fn job(
+    shared: &Shared,
+    run: RunId,
+    live: &Live,
+    unit: Unit,
+    (attempt, fencing, start, ready_at): (u32, u32, StartRecord, Timestamp),
+) -> Job {
+    let plan = &live.workflow.plan;
+    let queue = &shared.queues[live.workflow.queue(unit.node)];
+    Job {
+        run,
+        unit,
+        attempt,
+        fencing,
+        priority: i16::from(live.run.priority(plan, unit)) + i16::from(queue.settings.priority),
+        start,
+        ready_at,
+        workflow: std::sync::Arc::clone(&live.workflow),
+        source: live.run.attempt_input(plan, unit),
     }
 }
 

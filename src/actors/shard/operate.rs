@@ -91,14 +91,14 @@ impl State {
         let id = DeadLetterId::of(run, unit);
         self.audit(now, format!("drop dead letter {id} of {run}: {reason}"));
         self.input(run, &Input::GiveUp { unit, reason }, now);
-        let release = self.exhume(id);
-        self.gated.push(release);
+        let release = self.out.exhume(id);
+        self.out.gated.push(release);
         self.confirm(answer);
     }
 
     /// Answers once the drain is durable.
     pub(super) fn confirm(&mut self, answer: Answer) {
-        self.gated.push(Release::Reply(Box::new(move || drop(answer.send(Ok(()))))));
+        self.out.gated.push(Release::Reply(Box::new(move || drop(answer.send(Ok(()))))));
     }
 
     /// Sees to it that a run is in memory. One that is in the archive is fetched, and the request
@@ -157,16 +157,16 @@ impl State {
                 dormant: false,
             };
             self.runs.insert(id, live);
-            self.batch.writes.push(Write::Unarchive { run: id });
+            self.out.batch.writes.push(Write::Unarchive { run: id });
             if self.shared.logged && durability != Durability::Memory {
                 self.base(id);
-                self.batch.records.push(Record { run: id, kind: RecordKind::Snapshot, body });
+                self.out.batch.records.push(Record { run: id, kind: RecordKind::Snapshot, body });
             }
         }
         self.handle(then);
         if self.runs.get(&id).is_some_and(|live| live.run.state().is_end()) {
             // It was not started again after all.
-            self.ended.push(id);
+            self.ended.push_back(id);
         }
     }
 }

@@ -75,8 +75,8 @@ impl State {
         let mut step = std::mem::take(&mut self.step);
         step.clear();
         live.run.recover(&live.workflow.plan, now, &mut step);
-        self.urgent |= !step.events.is_empty();
-        self.collect(id, &step, now);
+        self.out.urgent |= !step.events.is_empty();
+        self.out.collect(&self.shared, id, live, &step, now);
         self.step = step;
     }
 }

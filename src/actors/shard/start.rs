@@ -68,12 +68,12 @@ impl State {
             armed: false,
             dormant: false,
         };
-        self.runs.insert(id, live);
         if self.shared.logged && durability != Durability::Memory {
             self.base(id);
         }
-        self.urgent = true;
-        self.collect(id, &step, now);
+        self.out.urgent = true;
+        self.out.collect(&self.shared, id, &live, &step, now);
+        self.runs.insert(id, live);
         let answer = move || {
             if let Some(room) = room {
                 room.unreserve();
@@ -81,7 +81,7 @@ impl State {
             drop(reply.send(Ok(Begun { id, ended: Some(ended) })));
         };
         if durability == Durability::Strict && self.shared.logged {
-            self.gated.push(Release::Reply(Box::new(answer)));
+            self.out.gated.push(Release::Reply(Box::new(answer)));
         } else {
             answer();
         }
@@ -120,6 +120,6 @@ impl State {
         }
         let ended = self.runs.get_mut(&id).map(super::operate::listen);
         let answer = move || drop(reply.send(Ok(Begun { id, ended })));
-        self.gated.push(Release::Reply(Box::new(answer)));
+        self.out.gated.push(Release::Reply(Box::new(answer)));
     }
 }
