@@ -31,7 +31,7 @@ pub(crate) struct Common {
     /// Say less: only what went wrong
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
-    /// Say more (-vv: the engine's own log; RUST_LOG chooses what)
+    /// Say more (-vv: the engine's own log, as `RUST_LOG` says)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use windlass::definition::Format;
 use windlass::plan::Plan;
 use windlass::run::RunSummary;
-use windlass::{Engine, Error, Resume, RunFilter, RunId};
+use windlass::{Engine, Error, Resume, RunFilter, RunId, RunState};
 
 use crate::exit::{Exit, Problem};
 use crate::output;
@@ -87,7 +87,22 @@ pub(crate) async fn find_run(engine: &Engine, wanted: &str) -> Result<RunSummary
     }
 }
 
+/// What became of a run that has ended, as the end of a sentence.
+pub(crate) fn ended(run: &RunSummary) -> String {
+    let how = match run.state {
+        RunState::Succeeded => "succeeded",
+        RunState::Failed => "failed",
+        RunState::Cancelled => "was cancelled",
+        RunState::Pending | RunState::Running | RunState::Paused | RunState::Parked => "goes on",
+    };
+    format!("run {} has ended: it {how}", run.id)
+}
+
 impl From<Error> for Problem {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the enum may grow; whatever it is, its words say what and what to do"
+    )]
     fn from(error: Error) -> Self {
         match &error {
             Error::Workflow(invalid) => {
@@ -114,7 +129,6 @@ impl From<Error> for Problem {
                 Self::missing(error.to_string()).help("`windlass dlq` lists all dead letters")
             }
             Error::UnknownWorkflow { .. } => Self::missing(error.to_string()),
-            // The enum may grow; whatever it is, its words say what and what to do.
             _ => Self::failed(error.to_string()),
         }
     }

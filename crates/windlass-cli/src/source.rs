@@ -56,7 +56,7 @@ pub(crate) fn read(path: &Path) -> Result<String, Problem> {
     let bytes = std::fs::read(path).map_err(refuse)?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        let line = 1 + error.as_bytes()[..at].iter().filter(|b| **b == b'\n').count();
+        let line = error.as_bytes()[..at].split(|b| *b == b'\n').count();
         Problem::new(Exit::Invalid, format!("{shown} is not UTF-8 text: byte {at}, in line {line}"))
             .help("save the file as UTF-8")
     })

@@ -81,8 +81,11 @@ impl Trace {
         self.out.push('\n');
     }
 
+    /// Seconds since the acceptance, to the microsecond.
     fn seconds(&self, at: Timestamp) -> f64 {
-        at.since(self.origin).as_secs_f64()
+        let span = at.since(self.origin);
+        let text = format!("{}.{:06}", span.as_secs(), span.subsec_micros());
+        text.parse().unwrap_or(span.as_secs_f64())
     }
 }
 

@@ -1,8 +1,9 @@
 //! Following runs from their start to their end, or to Ctrl-C.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
@@ -48,6 +49,9 @@ pub(crate) struct Course<'a> {
     pub(crate) ended: Vec<RunHistory>,
     /// Events were missed: the states must be asked for.
     doubtful: bool,
+    /// Runs that have ended, though their event has not come. If it does not come soon, it was
+    /// missed.
+    awaited: HashSet<RunId>,
     /// Something waits for a person, so that a run may not come to its end.
     parked: bool,
     stopping: bool,
@@ -64,7 +68,8 @@ impl<'a> Course<'a> {
             clock: Clock::system(),
             open: HashMap::new(),
             ended: Vec::new(),
-            doubtful: true,
+            doubtful: false,
+            awaited: HashSet::new(),
             parked: false,
             stopping: false,
             refusing: None,
@@ -109,11 +114,22 @@ impl<'a> Course<'a> {
                     if stopping.is_some() {
                         return Ok(Ending::Dropped);
                     }
+                    let mut shutdown: Stopping<'_> = Box::pin(engine.shutdown(GRACE));
+                    // From its first poll on nothing new starts: only then it may be said.
+                    if let Some(done) = poll_once(&mut shutdown).await {
+                        done?;
+                        return Ok(Ending::Interrupted);
+                    }
+                    stopping = Some(shutdown);
                     self.stop();
-                    stopping = Some(Box::pin(engine.shutdown(GRACE)));
                 }
                 event = self.events.next(), if !self.open.is_empty() => match event {
-                    Some(event) => self.hear(&event).await?,
+                    Some(event) => {
+                        self.hear(&event).await?;
+                        if matches!(event.kind, EventKind::Parked) {
+                            looks.reset_immediately();
+                        }
+                    }
                     None if stopping.is_some() => self.open.clear(),
                     None => return Err(Problem::failed("the engine has stopped")),
                 },
@@ -157,8 +173,6 @@ impl<'a> Course<'a> {
         }
         if matches!(event.kind, EventKind::Ended { .. }) {
             self.end(event.run).await?;
-        } else if self.doubtful || self.parked {
-            self.look_at_runs().await?;
         }
         Ok(())
     }
@@ -186,21 +200,25 @@ impl<'a> Course<'a> {
     }
 
     async fn look_at_runs(&mut self) -> Result<(), Problem> {
-        self.doubtful = false;
         let runs: Vec<RunId> = self.open.keys().copied().collect();
         for run in runs {
-            let state = match self.engine.summary(run).await {
-                Ok(summary) => summary.state,
-                // An engine that shuts down answers nothing any more.
-                Err(_) if self.stopping => return Ok(()),
-                Err(error) => return Err(error.into()),
-            };
-            if state.is_end() || state == RunState::Parked {
+            let state = self.engine.summary(run).await?.state;
+            let known = state.is_end() && !self.awaited.insert(run);
+            if known || state == RunState::Parked {
                 self.end(run).await?;
             }
         }
         Ok(())
     }
+}
+
+/// What the future gives at its first poll, if anything.
+async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+    std::future::poll_fn(|context| match Pin::new(&mut *future).poll(context) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
 
 async fn wait<F: Future + Unpin>(future: &mut Option<F>) -> F::Output {

@@ -42,9 +42,10 @@ pub(crate) fn report(history: &RunHistory, folder: &Path, now: Timestamp) -> Rep
 /// Only these show their output.
 const FAILURES_SHOWN: usize = 8;
 
-/// From its acceptance to its end, or until now.
+/// From its acceptance, or from when somebody had it run again, to its end or until now.
 pub(crate) fn took(history: &RunHistory, now: Timestamp) -> Duration {
-    history.ended.unwrap_or(now).since(history.accepted)
+    let again = history.began.filter(|_| history.attempt > 1);
+    history.ended.unwrap_or(now).since(again.unwrap_or(history.accepted))
 }
 
 /// How many steps came to what.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use windlass::plan::Plan;
 use windlass::run::{AttemptState, RunHistory, StepHistory};
-use windlass::{EngineEvent, EventKind, Timestamp};
+use windlass::{EngineEvent, EventKind, Name, Timestamp};
 
 use super::happened::{Cause, Happened, Place, What};
 
@@ -53,7 +53,7 @@ impl Teller {
     /// What the event means to people; nothing, where it means nothing to them.
     pub(crate) fn tell(&mut self, event: &EngineEvent) -> Option<Happened> {
         let place = event.step.as_ref().map(|step| {
-            Place::new(event.fan_out.as_ref().map(|f| f.as_str()), step.as_str(), event.item)
+            Place::new(event.fan_out.as_ref().map(Name::as_str), step.as_str(), event.item)
         });
         let what = match place {
             Some(place) => self.of_place(place, event)?,
@@ -62,6 +62,10 @@ impl Teller {
         Some(Happened { run: event.run, at: event.at, what })
     }
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the rest is about steps; the enum may grow"
+    )]
     fn of_run(&mut self, kind: &EventKind) -> Option<What> {
         match kind {
             EventKind::Began => Some(What::Began),
@@ -75,11 +79,14 @@ impl Teller {
             EventKind::CancelRequested { reason } => {
                 Some(What::Stops { reason: reason.to_string() })
             }
-            // The rest is about steps, or about nothing that people want to see.
             _ => None,
         }
     }
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the rest is about runs or about what nobody wants to see; the enum may grow"
+    )]
     fn of_place(&mut self, place: Place, event: &EngineEvent) -> Option<What> {
         let at = event.at;
         Some(match &event.kind {
@@ -123,7 +130,6 @@ impl Teller {
                 self.tallies.clear();
                 return None;
             }
-            // `Ready`, and whatever later versions tell.
             _ => return None,
         })
     }

@@ -46,10 +46,9 @@ impl View {
         let live = || Self::Live(Box::new(Live::new(steps, detail, many)));
         match mode {
             Some(Mode::Json) => Self::Json,
-            Some(Mode::Lines) => lines(),
             Some(Mode::Live) if io::stderr().is_terminal() => live(),
             None if Live::possible() && detail > Detail::Little => live(),
-            Some(Mode::Live) | None => lines(),
+            Some(Mode::Lines | Mode::Live) | None => lines(),
         }
     }
 

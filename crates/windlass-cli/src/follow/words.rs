@@ -105,13 +105,13 @@ pub(crate) fn brief(cause: &Cause) -> String {
     if message.is_empty() {
         return class;
     }
-    let number = cause.class.strip_prefix("exit:").unwrap_or(&class);
-    if message.contains(number) { message } else { format!("{class}: {message}") }
+    let said = if class.starts_with("exit:") { "exit code" } else { class.as_str() };
+    if message.contains(said) { message } else { format!("{class}: {message}") }
 }
 
 /// `400ms`, `2.5s`, `3m 20s`
 pub(crate) fn span(span: Duration) -> String {
-    let millis = span.as_millis();
+    let millis = (span.as_micros() + 500) / 1_000;
     match millis {
         0..1_000 => format!("{millis}ms"),
         1_000..60_000 => {

@@ -71,7 +71,7 @@ fn draw(graph: &Graph, full: bool, width: usize) -> Option<String> {
         for at in cells {
             match layout.cells[*at].node {
                 Some(node) => {
-                    draw_box(&mut canvas, (middles[*at], top), &texts[node], widths[node])
+                    draw_box(&mut canvas, (middles[*at], top), &texts[node], widths[node]);
                 }
                 None => canvas.vertical(middles[*at], (top, top + height - 1), *at + 1),
             }
@@ -188,8 +188,7 @@ fn bodies(graph: &Graph) -> String {
     }
     let mut out = String::new();
     let mut parent = None;
-    for at in graph.top..graph.nodes.len() {
-        let node = &graph.nodes[at];
+    for (node, needs) in graph.nodes.iter().zip(&needs).skip(graph.top) {
         if node.parent != parent {
             parent = node.parent;
             let each = parent.map_or("", |p| graph.nodes[p].id.as_str());
@@ -198,7 +197,7 @@ fn bodies(graph: &Graph) -> String {
                 format_args!("\n{} {}\n", paint(BOLD, each), paint(DIM, "for each item:")),
             );
         }
-        out.push_str(&row(node, &needs[at]));
+        out.push_str(&row(node, needs));
     }
     out
 }

@@ -36,11 +36,7 @@ pub(crate) fn act(args: &CancelArgs, common: Common) -> Result<Exit, Problem> {
 async fn cancel(args: &CancelArgs, engine: &windlass::Engine) -> Result<String, Problem> {
     let run = door::find_run(engine, &args.run).await?;
     if run.state.is_end() {
-        return Err(Problem::usage(format!(
-            "run {} has ended: it is {}",
-            run.id,
-            run.state.as_str()
-        )));
+        return Err(Problem::usage(door::ended(&run)));
     }
     engine.cancel(run.id, &args.reason).await?;
     engine.attach(run.id).await?.wait().await?;

@@ -30,7 +30,7 @@ pub(crate) fn act(args: &ExplainArgs) -> Result<Exit, Problem> {
 }
 
 fn list() -> String {
-    let width = definition::codes().map(|c| c.len()).max().unwrap_or(0);
+    let width = definition::codes().map(str::len).max().unwrap_or(0);
     definition::codes()
         .map(|code| {
             let about = definition::explain(code).unwrap_or("");

@@ -55,8 +55,7 @@ async fn wanted(args: &ResumeArgs, engine: &Engine) -> Result<Vec<RunId>, Proble
     if let Some(run) = &args.run {
         let run = door::find_run(engine, run).await?;
         if run.state.is_end() {
-            let problem =
-                Problem::usage(format!("run {} has ended: it is {}", run.id, run.state.as_str()));
+            let problem = Problem::usage(door::ended(&run));
             return Err(problem
                 .help(format!("`windlass retry {}` runs it again", crate::follow::short(run.id))));
         }

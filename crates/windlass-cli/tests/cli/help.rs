@@ -38,7 +38,7 @@ fn help_lists_the_verbs() {
 
             Options:
               -q, --quiet       Say less: only what went wrong
-              -v, --verbose...  Say more (-vv: the engine's own log; RUST_LOG chooses what)
+              -v, --verbose...  Say more (-vv: the engine's own log, as `RUST_LOG` says)
               -h, --help        Print help
               -V, --version     Print version
 
@@ -94,7 +94,7 @@ fn help_of_run() {
                       Say less: only what went wrong
 
               -v, --verbose...
-                      Say more (-vv: the engine's own log; RUST_LOG chooses what)
+                      Say more (-vv: the engine's own log, as `RUST_LOG` says)
 
               -h, --help
                       Print help (see a summary with '-h')
@@ -107,40 +107,51 @@ fn help_of_check() {
     check(
         "check --help",
         expect![[r#"
-        exit 0
-        ── stdout
-        Check workflow files: every problem, with its place and its fix
+            exit 0
+            ── stdout
+            Check workflow files: every problem, with its place and its fix
 
-        Usage: windlass check [OPTIONS] [PATHS]...
+            Usage: windlass check [OPTIONS] [PATHS]...
 
-        Arguments:
-          [PATHS]...
-                  Files, or folders (all *.toml below them); default: `workflows`, or else the current folder
+            Arguments:
+              [PATHS]...
+                      Files, or folders (all *.toml below them); default: `workflows`, or else the current folder
 
-        Options:
-              --format <FORMAT>
-                  How problems are written
+            Options:
+                  --format <FORMAT>
+                      How problems are written
 
-                  Possible values:
-                  - human:  For people, as cargo draws them
-                  - json:   One JSON object per problem and line
-                  - github: Annotations of GitHub Actions
+                      Possible values:
+                      - human:  For people, as cargo draws them
+                      - json:   One JSON object per problem and line
+                      - github: Annotations of GitHub Actions
 
-                  [default: human]
+                      [default: human]
 
-              --tasks <NAMES>
-                  The tasks that the program registers, separated by commas; any other is an error
+                  --tasks <NAMES>
+                      The tasks that the program registers, separated by commas; any other is an error
 
-          -q, --quiet
-                  Say less: only what went wrong
+              -q, --quiet
+                      Say less: only what went wrong
 
-          -v, --verbose...
-                  Say more (-vv: the engine's own log; RUST_LOG chooses what)
+              -v, --verbose...
+                      Say more (-vv: the engine's own log, as `RUST_LOG` says)
 
-          -h, --help
-                  Print help (see a summary with '-h')
-    "#]],
+              -h, --help
+                      Print help (see a summary with '-h')
+        "#]],
     );
+}
+
+#[test]
+fn help_of_each_other_verb_stays_short() {
+    let place = Place::new();
+    let verbs = "explain graph new start runs show logs retry cancel resume dlq db completions";
+    for verb in verbs.split(' ').chain(["dlq replay", "dlq drop", "db backup"]) {
+        let help = place.call(&format!("{verb} -h")).code(0).out;
+        assert!(help.lines().count() < 40, "{help}");
+        assert!(help.starts_with(|c: char| c.is_uppercase()), "{help}");
+    }
 }
 
 #[test]

@@ -102,12 +102,44 @@ pub(crate) fn redact(text: &str) -> String {
     out
 }
 
+/// As [`redact`], and ages and the beginnings of ids too; columns become words.
+pub(crate) fn redact_table(text: &str) -> String {
+    let is_id = |w: &str| w.len() == 8 && w.bytes().all(|b| b.is_ascii_hexdigit());
+    let is_age = |w: &str| {
+        w.strip_suffix("ms")
+            .or_else(|| w.strip_suffix('s'))
+            .is_some_and(|n| n.parse::<f64>().is_ok())
+    };
+    let mut out = String::new();
+    for line in redact(text).lines() {
+        let word = |w| {
+            if is_id(w) {
+                "ID"
+            } else if is_age(w) {
+                "AGE"
+            } else {
+                w
+            }
+        };
+        writeln!(out, "{}", line.split_whitespace().map(word).collect::<Vec<_>>().join(" "))
+            .unwrap();
+    }
+    out
+}
+
 fn redact_word(word: &str) -> String {
     let core = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
     let hyphens = core.bytes().filter(|b| *b == b'-').count();
     let hex = |s: &str| s.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
     if (core.len() == 36 && hyphens == 4 || core.len() == 13 && hyphens == 1) && hex(core) {
         return word.replace(core, "ID");
+    }
+    let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
+    if core.len() == 10 && core.split('-').count() == 3 && core.split('-').all(digits) {
+        return word.replace(core, "DATE");
+    }
+    if core.len() == 8 && core.split(':').count() == 3 && core.split(':').all(digits) {
+        return word.replace(core, "TIME");
     }
     let seconds = core.strip_suffix('s').unwrap_or("");
     if seconds.contains('.') && seconds.parse::<f64>().is_ok() {
