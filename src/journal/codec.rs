@@ -122,10 +122,10 @@ fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, CodecError> {
         return Err(CodecError::Version(version));
     }
     match value.len().saturating_mul(GROWTH_MAX) {
-        0..=KIB_64 => decode_within::<T, KIB_64>(value),
-        ..=MIB_1 => decode_within::<T, MIB_1>(value),
-        ..=MIB_16 => decode_within::<T, MIB_16>(value),
-        ..=MIB_256 => decode_within::<T, MIB_256>(value),
+        room if room <= KIB_64 => decode_within::<T, KIB_64>(value),
+        room if room <= MIB_1 => decode_within::<T, MIB_1>(value),
+        room if room <= MIB_16 => decode_within::<T, MIB_16>(value),
+        room if room <= MIB_256 => decode_within::<T, MIB_256>(value),
         _ => decode_within::<T, GIB_2>(value),
     }
 }
@@ -139,3 +139,6 @@ fn decode_within<T: DeserializeOwned, const LIMIT: usize>(value: &[u8]) -> Resul
         rest => Err(CodecError::Trailing(rest)),
     }
 }
+
+#[cfg(test)]
+mod tests;

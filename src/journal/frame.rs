@@ -260,3 +260,6 @@ fn kind_of(code: u8) -> Option<RecordKind> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -103,9 +103,9 @@ pub(super) fn read_run(
     spot: Spot,
 ) -> Result<Result<Stored, &'static str>, Error> {
     let found = read_spot(chunks, spot)?;
-    Ok(found.and_then(|entry| match entry.run == run && entry.summary.is_some() {
-        true => Ok(entry),
-        false => Err("another run's entry stands in its place"),
+    Ok(found.and_then(|entry| {
+        let own = entry.run == run && entry.summary.is_some();
+        own.then_some(entry).ok_or("another run's entry stands in its place")
     }))
 }
 
@@ -175,9 +175,9 @@ fn summary(
         None => Err(NO_PLACE),
     };
     let found = entry.and_then(|entry| entry.summary.ok_or("it is not that of a finished run"));
-    let found = found.and_then(|run| match filter.is_of_kind(&run) {
-        true => Ok(run),
-        false => Err("the index has it as another workflow's or in another state"),
+    let found = found.and_then(|run| {
+        let listed = filter.is_of_kind(&run);
+        listed.then_some(run).ok_or("the index has it as another workflow's or in another state")
     });
     Ok(found.unwrap_or_else(|what| damaged(run, what, filter)))
 }

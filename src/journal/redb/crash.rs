@@ -14,7 +14,7 @@ use crate::journal::JournalError;
 
 const SECTOR_BYTES: usize = 512;
 
-/// SplitMix64.
+/// `SplitMix64`
 #[derive(Debug, Clone)]
 pub(crate) struct Luck(u64);
 
@@ -181,7 +181,9 @@ impl World {
             for file in self.files.values_mut() {
                 let pending = std::mem::take(&mut file.pending);
                 if !lies {
-                    pending.into_iter().for_each(|change| survive(file, change, &mut self.luck));
+                    for change in pending {
+                        survive(file, change, &mut self.luck);
+                    }
                 }
                 file.live = file.durable.clone();
             }

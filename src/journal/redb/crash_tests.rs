@@ -226,7 +226,7 @@ impl Witness {
         if !damages.is_empty() {
             return Err(format!("damage: {damages:?}"));
         }
-        let last = found.keys().last().copied().unwrap_or(journal.stats().last_lsn);
+        let last = found.keys().last().copied().unwrap_or_else(|| journal.stats().last_lsn);
         let there = self.given.partition_point(|given| given.first <= last);
         if there < self.acknowledged {
             return Err(format!("{} batches of {} are there", there, self.acknowledged));
@@ -269,7 +269,7 @@ fn lives(seed: u64, fault: impl Fn(u64) -> Fault) -> Result<Witness, String> {
     let mut witness = Witness::new(seed);
     let mut disk = CrashDisk::new(seed);
     for life in 0..3 {
-        let at = 1 + witness.luck.below(400);
+        let at = 1 + witness.luck.below(250);
         disk.set_fault(Some(fault(at)));
         let opened = open(&disk);
         if let Ok(journal) = &opened {
@@ -277,7 +277,7 @@ fn lives(seed: u64, fault: impl Fn(u64) -> Fault) -> Result<Witness, String> {
             if !disk.is_dead() {
                 checked?;
             }
-            witness.work(journal, 40);
+            witness.work(journal, 25);
             disk.cut();
         }
         if !disk.is_dead() {

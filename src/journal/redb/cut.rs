@@ -89,7 +89,8 @@ impl Cut {
         if let Some(cut) = work.cut {
             self.old.take_if(|old| old.last.lsn <= cut.lsn);
             let gone = self.rows.partition_point(|row| row.last.lsn <= cut.lsn);
-            self.before = self.rows.drain(..gone).last().map_or(self.before, |row| row.through);
+            self.before =
+                self.rows.drain(..gone).next_back().map_or(self.before, |row| row.through);
         }
         for row in &work.rows {
             self.total += size(row);

@@ -116,14 +116,12 @@ fn damage_is_reported_and_never_wrong_data() {
                 // What the API cannot see, `check` must.
                 Err(what) => match check_on(Arc::new(damaged.copy(0))) {
                     Err(_) => {}
-                    Ok(report) => silent
-                        .lock()
-                        .unwrap()
-                        .push(format!("{seed} {how}: {what} {}", report.damages.len())),
+                    Ok(report) if !report.damages.is_empty() => {}
+                    Ok(_) => silent.lock().unwrap().push(format!("seed {seed}, {how}: {what}")),
                 },
             }
         }
     });
-    println!("{reported:?}");
+    assert!(reported.into_inner() > 50, "most of the damage hits free pages, but not all of it");
     assert_eq!(silent.into_inner().unwrap(), Vec::<String>::new());
 }

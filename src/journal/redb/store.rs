@@ -196,6 +196,7 @@ impl Store {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "what else redb says cannot be acted upon")]
 fn fault(path: &str, error: Error) -> JournalError {
     match error {
         Error::Io(error) => io_fault(path, &error),
@@ -214,24 +215,29 @@ fn fault(path: &str, error: Error) -> JournalError {
 /// What the system said, and what to do about it.
 pub(super) fn io_fault(path: &str, error: &io::Error) -> JournalError {
     let path = path.to_owned();
-    let what = match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "the disk is full; free some space".to_owned()
-        }
-        io::ErrorKind::ReadOnlyFilesystem => {
-            "the file system is read-only; name another folder with --data".to_owned()
-        }
-        io::ErrorKind::PermissionDenied => {
-            "no permission; change the owner or mode, or name another folder with --data".to_owned()
-        }
-        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
-            "it is not a folder; name another one with --data".to_owned()
-        }
-        io::ErrorKind::InvalidData => {
-            let what = "it is not a journal".to_owned();
-            return JournalError::Damaged { path, what };
-        }
-        _ => error.to_string(),
-    };
+    if error.kind() == io::ErrorKind::InvalidData {
+        return JournalError::Damaged { path, what: "it is not a journal".to_owned() };
+    }
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        return JournalError::Damaged { path, what: "it ends too early".to_owned() };
+    }
+    let known = SENTENCES.iter().find(|(kind, _)| *kind == error.kind());
+    let what = known.map_or_else(|| error.to_string(), |(_, what)| (*what).to_owned());
     JournalError::Io { path, what }
 }
+
+/// What people are told of the errors that they can do something about.
+const SENTENCES: &[(io::ErrorKind, &str)] = &[
+    (io::ErrorKind::StorageFull, "the disk is full; free some space"),
+    (io::ErrorKind::QuotaExceeded, "the quota is used up; free some space"),
+    (
+        io::ErrorKind::ReadOnlyFilesystem,
+        "the file system is read-only; name another folder with --data",
+    ),
+    (
+        io::ErrorKind::PermissionDenied,
+        "no permission; change its owner or mode, or name another folder with --data",
+    ),
+    (io::ErrorKind::NotADirectory, "it is not a folder; name another one with --data"),
+    (io::ErrorKind::AlreadyExists, "it is not a folder; name another one with --data"),
+];
