@@ -21,10 +21,15 @@ pub(super) struct Problems {
 impl Problems {
     /// Adds one.
     pub(super) fn report(&self, problem: Diagnostic) {
-        self.count.set(self.count.get() + 1);
+        self.count_one();
         if self.count.get() <= PROBLEMS_MAX {
             self.found.borrow_mut().push(problem);
         }
+    }
+
+    /// Counts one that is not told.
+    pub(super) fn count_one(&self) {
+        self.count.set(self.count.get() + 1);
     }
 
     /// Whether further ones would only be counted.

@@ -202,6 +202,9 @@ fn depends_on(field: &Field<'_>) -> Vec<Spanned<String>> {
     let steps = field.texts().unwrap_or_default();
     let mut seen: IndexMap<&str, &Spanned<String>> = IndexMap::with_capacity(steps.len());
     for step in &steps {
+        if field.problems.is_full() {
+            break;
+        }
         if let Some(first) = seen.insert(&step.value, step) {
             let told = field.say(format!("`depends_on` names `{}` twice", excerpt(&step.value)));
             let problem = Diagnostic::warning("named-twice", told, step.span.clone());

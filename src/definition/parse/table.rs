@@ -51,6 +51,9 @@ pub(super) struct Table<'a> {
     /// Its header, or the whole of an inline one.
     pub(super) span: Span,
     entries: &'a DeTable<'a>,
+    /// A bit for each length that a key has: most of the keys that are asked for are not there, and
+    /// this tells without a search.
+    lengths: u64,
     /// Where problems go.
     pub(super) problems: &'a Problems,
 }
@@ -58,7 +61,8 @@ pub(super) struct Table<'a> {
 impl<'a> Table<'a> {
     /// The whole file.
     pub(super) fn root(entries: &'a DeTable<'a>, problems: &'a Problems) -> Self {
-        Self { owner: Rc::from(""), prefix: String::new(), span: 0..0, entries, problems }
+        let lengths = lengths(entries);
+        Self { owner: Rc::from(""), prefix: String::new(), span: 0..0, entries, lengths, problems }
     }
 
     /// The field's table, whose keys are told after its own.
@@ -72,6 +76,7 @@ impl<'a> Table<'a> {
             prefix: format!("{}.", field.name),
             span: field.span.clone(),
             entries,
+            lengths: lengths(entries),
             problems: field.problems,
         })
     }
@@ -85,13 +90,16 @@ impl<'a> Table<'a> {
 
     /// The value of a key.
     pub(super) fn field(&self, key: &str) -> Option<Field<'a>> {
+        if self.lengths & length(key) == 0 {
+            return None;
+        }
         let (key, value) = self.entries.get_key_value(key)?;
         self.field_of(key.get_ref(), key.span(), value)
     }
 
     /// Whether a key is there.
     pub(super) fn has(&self, key: &str) -> bool {
-        self.entries.contains_key(key)
+        self.lengths & length(key) != 0 && self.entries.contains_key(key)
     }
 
     /// Whether there is nothing in it.
@@ -152,6 +160,10 @@ impl<'a> Table<'a> {
             if keys.known.contains(&word) {
                 continue;
             }
+            if self.problems.is_full() {
+                self.problems.count_one();
+                continue;
+            }
             let name = format!("{}{}", self.prefix, excerpt(word));
             let problem = if keys.later.contains(&word) {
                 not_yet(&say(&self.owner, &format!("`{name}`")), &key.span())
@@ -177,6 +189,15 @@ impl<'a> Table<'a> {
         let problem = Diagnostic::error("missing-key", told, span.clone());
         self.problems.report_missing(problem.label("it belongs here").help(help));
     }
+}
+
+fn lengths(entries: &DeTable<'_>) -> u64 {
+    entries.keys().fold(0, |lengths, key| lengths | length(key.get_ref()))
+}
+
+/// The bit of a key's length.
+fn length(key: &str) -> u64 {
+    1 << (key.len() & 63)
 }
 
 /// The problem of something that the format has and this version does not read yet.

@@ -119,7 +119,7 @@ fn inputs_are_types_or_tables() {
 fn the_order_of_the_file_is_kept_wherever_tables_are_opened() {
     let flow = read(
         "[steps.z]\nrun = 'x'\n[steps.m]\nfor_each = '[1]'\n[steps.m.steps.y]\nrun = 'x'\n\
-         [steps.m.steps.b]\nrun = 'x'\n[steps.a]\nrun = 'x'\nwith = { z = 1, y = 2, a = 3 }\n",
+         [steps.m.steps.b]\nrun = 'x'\n[steps.a]\ntask = 'x'\nwith = { z = 1, y = 2, a = 3 }\n",
     );
     assert_eq!(flow.steps.keys().map(Name::as_str).collect::<Vec<_>>(), ["z", "m", "a"]);
     let VerbDefinition::Steps(body) = &flow.steps[1].verb else { panic!("a body") };
@@ -132,7 +132,7 @@ fn the_order_of_the_file_is_kept_wherever_tables_are_opened() {
 fn all_keys_of_a_step_are_read() {
     let step = step(
         "run = ['./a', '', '${{ item }}']\ndepends_on = ['b']\nwhen = 'input.a'\njoin = 2\n\
-         for_each = 'input.list'\nmax_parallel = 4\nmax_items = 100\ntolerate = '5%'\nwith = 7\n\
+         for_each = 'input.list'\nmax_parallel = 4\nmax_items = 100\ntolerate = '5%'\n\
          env = { A = 'x', B = 1 }\nstdin = '${{ item }}'\noutput.file = 'out-${{ index }}'\nretry.attempts = 3\n\
          timeout = '5s'\nstart_within = '1m'\nallow_failure = true\non_exhausted = 'fail'\non_crash = 'park'\n\
          queue = 'q'\npriority = 5\nidempotency_key = '${{ item.id }}'",

@@ -84,13 +84,13 @@ fn values_have_their_types() {
         "#]],
     );
     check_step(
-        "run = 'x'\nwith = { a = [nan], b = 99999999999999999999999 }",
+        "task = 'x'\nwith = { a = [nan], b = 99999999999999999999999 }",
         expect![[r#"
         bad-number at "{ a = [nan], b = 99999999999999999999999 }": step `a`: `with` holds nan, which is no JSON number -> write it as a string, or use a number of 64 bits
     "#]],
     );
     check_step(
-        "run = 'x'\nwith = { a = -inf }",
+        "task = 'x'\nwith = { a = -inf }",
         expect![[r#"
         bad-number at "{ a = -inf }": step `a`: `with` holds -inf, which is no JSON number -> write it as a string, or use a number of 64 bits
     "#]],

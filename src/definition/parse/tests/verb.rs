@@ -225,6 +225,7 @@ fn the_parts_of_a_request_are_checked() {
 
 #[test]
 fn keys_go_with_their_verbs() {
+    check_step("run = 'x'\nwith = 1", expect![""]);
     check_step(
         "http.url = 'http://x'\nenv.A = 'x'\nstdin = 'x'\noutput.file = 'x'",
         expect![[r#"
