@@ -27,6 +27,7 @@ pub(crate) struct Shared {
     pub(crate) limits: TaskLimits,
     pub(crate) logs: Arc<MemoryLogs>,
     pub(crate) scratch: Scratch,
+    #[cfg(feature = "http")]
     pub(super) client: http::Client,
 }
 
@@ -63,12 +64,12 @@ impl Executor {
 
     /// An executor with limits of its own.
     pub fn with_limits(registry: Registry, limits: TaskLimits) -> Self {
-        let logs = Arc::default();
         Self(Arc::new(Shared {
             registry,
             limits,
-            logs,
+            logs: Arc::default(),
             scratch: Scratch::default(),
+            #[cfg(feature = "http")]
             client: http::Client::default(),
         }))
     }

@@ -7,13 +7,15 @@ mod client;
 #[cfg(feature = "http")]
 mod date;
 #[cfg(feature = "http")]
+mod file;
+#[cfg(feature = "http")]
 mod request;
 
 #[cfg(feature = "http")]
 pub(super) use client::{Client, start};
 
 #[cfg(not(feature = "http"))]
-pub(super) use without::{Client, start};
+pub(super) use without::start;
 
 /// Redirects of one request.
 pub const REDIRECTS_MAX: usize = 10;
@@ -28,10 +30,6 @@ mod without {
     use crate::task::executor::Shared;
     use crate::task::{Attempt, AttemptFuture};
 
-    /// No client.
-    #[derive(Debug, Default)]
-    pub(in crate::task) struct Client;
-
     /// Says what is missing.
     pub(in crate::task) fn start(_: Arc<Shared>, _: Attempt) -> AttemptFuture {
         let text = "this program was built without HTTP steps: enable the feature `http` of the \
@@ -40,5 +38,6 @@ mod without {
     }
 }
 
-#[cfg(all(test, feature = "http"))]
+#[cfg(test)]
+#[cfg(feature = "http")]
 mod tests;

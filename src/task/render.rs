@@ -56,6 +56,7 @@ impl Rendering {
     }
 
     /// What must not be shown.
+    #[cfg(feature = "http")]
     pub(crate) fn masks(&self) -> &Masks {
         &self.masks
     }

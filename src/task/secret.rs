@@ -33,7 +33,7 @@ pub(crate) fn resolve(plan: &Plan, name: &str) -> Result<Box<str>, Failure> {
             }
         },
         SecretSource::File(path) => {
-            let home = plan.source.folder.as_deref().unwrap_or(Path::new(""));
+            let home = plan.source.folder.as_deref().unwrap_or_else(|| Path::new(""));
             read_file(&home.join(path))
                 .map_err(|error| invalid(format_args!("secret `{name}`: file `{path}`: {error}")))
         }

@@ -135,7 +135,9 @@ mod tests {
     use super::*;
 
     fn kept(mut kept: Kept, pieces: &[&str]) -> Kept {
-        pieces.iter().for_each(|piece| kept.take(piece.as_bytes()));
+        for piece in pieces {
+            kept.take(piece.as_bytes());
+        }
         kept
     }
 

@@ -95,9 +95,10 @@ fn command(
                 .filter(|(program, _)| !program.is_empty())
                 .ok_or_else(|| invalid("the command has no program"))?;
             // Without a slash it is looked for in PATH; with one, beside the workflow.
-            let mut command = match program.contains('/') {
-                true => Command::new(place.home.join(program)),
-                false => Command::new(program),
+            let mut command = if program.contains('/') {
+                Command::new(place.home.join(program))
+            } else {
+                Command::new(program)
             };
             command.args(arguments);
             Ok((command, program.clone()))
@@ -135,6 +136,7 @@ fn environment(
     Ok(())
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the list is the system's, and open")]
 fn refused(error: &io::Error, program: &str, current: &Path) -> Failure {
     let exit = |code: i32, text: String| failure(ErrorClass::Exit(code), text);
     match error.kind() {

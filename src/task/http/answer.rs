@@ -1,6 +1,6 @@
 //! An answer: its class, its body, and the file that it may go to.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderName, RETRY_AFTER};
@@ -10,6 +10,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::client::within;
 use super::date;
+use super::file::Part;
 use crate::clock::Timestamp;
 use crate::definition::ErrorClass;
 use crate::payload::{PAYLOAD_BYTES_MAX, Payload};
@@ -160,23 +161,4 @@ fn is_json(answer: &Response) -> bool {
     let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
     let kind = kind.trim().to_ascii_lowercase();
     kind == "application/json" || kind == "text/json" || kind.ends_with("+json")
-}
-
-/// A file that is not whole yet; gone when dropped, unless it has got its name.
-struct Part(PathBuf);
-
-impl Part {
-    fn beside(file: &Path) -> Self {
-        let mut name = std::ffi::OsString::from(".");
-        name.push(file.file_name().unwrap_or_default());
-        name.push(".part");
-        Self(file.with_file_name(name))
-    }
-}
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        // After the rename there is nothing to remove.
-        let _renamed = std::fs::remove_file(&self.0);
-    }
 }

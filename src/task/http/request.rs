@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Request, Url};
 
+use super::file::inside;
 use crate::definition::ErrorClass;
 use crate::plan::{HttpBody, HttpPlan, Output};
 use crate::run::Failure;
@@ -12,7 +13,7 @@ use crate::task::Attempt;
 use crate::task::context::default_key;
 use crate::task::error::{failure, invalid};
 use crate::task::executor::{Shared, idempotency_key, names_of};
-use crate::task::place::{Place, inside};
+use crate::task::place::Place;
 use crate::task::render::Rendering;
 use crate::task::secret::Masks;
 

@@ -46,17 +46,18 @@ async fn pass(input: Payload) -> Result<Payload, StepError> {
     Ok(input)
 }
 
+#[expect(clippy::too_many_arguments, reason = "as many as a handler may have")]
 async fn many(
-    State(a): State<u8>,
-    State(b): State<u16>,
-    State(c): State<u32>,
-    State(d): State<u64>,
+    State(byte): State<u8>,
+    State(short): State<u16>,
+    State(word): State<u32>,
+    State(long): State<u64>,
     context: StepContext,
-    State(e): State<&'static str>,
+    State(name): State<&'static str>,
     input: Vec<u8>,
 ) -> Result<Vec<String>, std::io::Error> {
     let attempt = context.attempt();
-    Ok(vec![format!("{a} {b} {c} {d} {attempt} {e} {}", input.len())])
+    Ok(vec![format!("{byte} {short} {word} {long} {attempt} {name} {}", input.len())])
 }
 
 #[tokio::test]
@@ -91,8 +92,9 @@ async fn functions_and_closures_are_handlers() {
     assert_eq!(said(step).await, json!("hello captured"));
     let optional = async |n: Option<u8>| Ok::<_, StepError>(n.is_none());
     assert_eq!(said(Fixture::task(optional)).await, json!(true));
-    let ready =
-        |n: u8| std::future::ready(n.checked_add(1).ok_or(StepError::permanent("too many")));
+    let ready = |n: u8| {
+        std::future::ready(n.checked_add(1).ok_or_else(|| StepError::permanent("too many")))
+    };
     assert_eq!(said(Fixture::task(ready).ready(json!(1))).await, json!(2));
 }
 
@@ -111,7 +113,7 @@ async fn what_does_not_fit_is_invalid() {
     let large = async || Ok::<_, StepError>("x".repeat(PAYLOAD_BYTES_MAX));
     assert!(said(Fixture::task(large)).await.contains("1048578 bytes"));
 
-    let keys = async || Ok::<_, StepError>(std::collections::HashMap::from([((1, 2), 3)]));
+    let keys = async || Ok::<_, StepError>(HashMap::from([((1, 2), 3)]));
     assert!(said(Fixture::task(keys)).await.contains("no JSON"));
 
     let mut step = Fixture::task(pass).input(json!({}));
@@ -171,10 +173,10 @@ async fn a_secret_reaches_the_handler_and_is_told_to_nobody() {
     let echo = async |context: StepContext, input: Value| -> Result<Value, StepError> {
         context.log(format!("got {input}"));
         assert_eq!(input["token"], "hunter2-hunter2");
-        match input["fail"] == true {
-            true => Err(StepError::permanent(format!("bad {}", input["token"]))),
-            false => Ok(input),
+        if input["fail"] == true {
+            return Err(StepError::permanent(format!("bad {}", input["token"])));
         }
+        Ok(input)
     };
     for fail in [true, false] {
         let mut step = Fixture::task(echo).input(json!(null));
