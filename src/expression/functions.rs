@@ -17,7 +17,7 @@ const WORK_MAX: usize = 32 << 20;
 const FUEL: u64 = 100_000;
 
 /// Tests, as the interpreter has them.
-pub(super) const TESTS: [&str; 39] = [
+pub(super) const TESTS: [&str; 36] = [
     "boolean",
     "defined",
     "divisibleby",
@@ -54,9 +54,6 @@ pub(super) const TESTS: [&str; 39] = [
     "true",
     "undefined",
     "upper",
-    "iterable",
-    "mapping",
-    "sequence",
 ];
 
 pub(super) fn is_test(name: &str) -> bool {
@@ -310,4 +307,23 @@ fn widest_field(args: &[Value]) -> usize {
     let widths = digits.map(|digits| digits.parse().unwrap_or(usize::MAX));
     let stars = text.matches('*').count().saturating_mul(largest_number(args));
     widths.fold(stars, usize::saturating_add)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_interpreter_has_every_test_and_filter() {
+        for name in TESTS {
+            let outcome = ENVIRONMENT.empty_state().perform_test(name, &[Value::from(1)]);
+            let unknown = |error: Error| error.kind() == ErrorKind::UnknownTest;
+            assert!(!outcome.is_err_and(unknown), "{name}");
+        }
+        for name in filters() {
+            let outcome = ENVIRONMENT.empty_state().apply_filter(name, &[Value::from(1)]);
+            let unknown = |error: Error| error.kind() == ErrorKind::UnknownFilter;
+            assert!(!outcome.is_err_and(unknown), "{name}");
+        }
+    }
 }

@@ -49,6 +49,7 @@ impl Parts<'_, '_> {
             description: definition.description.clone(),
             labels,
             nodes: nodes.into(),
+            by_id: self.by_id(&ids),
             top: u32::try_from(self.steps.top).unwrap_or(u32::MAX),
             file_order: ids[..self.steps.top].into(),
             input: self.input,
@@ -71,6 +72,16 @@ impl Parts<'_, '_> {
             ids[*step] = NodeId(u32::try_from(place).unwrap_or(u32::MAX));
         }
         ids
+    }
+
+    /// The nodes of each level, sorted by id.
+    fn by_id(&self, ids: &[NodeId]) -> Box<[NodeId]> {
+        let mut steps: Vec<StepIndex> = (0..self.steps.all.len()).collect();
+        let bodies = self.steps.bodies.iter().map(|(_, body)| body.clone());
+        for level in std::iter::once(0..self.steps.top).chain(bodies) {
+            steps[level].sort_unstable_by_key(|step| self.steps.all[*step].id);
+        }
+        steps.into_iter().map(|step| ids[step]).collect()
     }
 
     fn node(&self, index: StepIndex, draft: Draft, ids: &[NodeId], queues: &mut Queues) -> Node {

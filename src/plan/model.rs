@@ -43,6 +43,8 @@ pub struct Plan {
     pub top: u32,
     /// The top-level nodes in the file's order.
     pub file_order: Box<[NodeId]>,
+    /// All nodes: the top-level ones sorted by id, then each body's, in the places of its nodes.
+    pub by_id: Box<[NodeId]>,
     /// What the input must be.
     pub input: super::InputSchema,
     /// `[output]`

@@ -145,6 +145,16 @@ depends_on = ["fetch", "clean"]
 task = "t"
 depends_on = ["files"]
 "#;
+    let plan = loaded(text).unwrap().plan;
+    for (place, node) in plan.nodes.iter().enumerate() {
+        let id = NodeId(u32::try_from(place).unwrap());
+        assert_eq!(plan.find(&plan.path(id)), Some(id), "{}", node.id);
+    }
+    for nothing in
+        ["", "fetch", "files.list", "files.", ".clean", "list.clean", "lis", "files.fetch.x"]
+    {
+        assert_eq!(plan.find(nothing), None, "{nothing}");
+    }
     expect![[r#"
         0 list needs [] input run default
         1 day needs [] input run default

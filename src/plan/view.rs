@@ -1,5 +1,7 @@
 //! Questions to a plan: what pictures, dry runs and lists are made from.
 
+use std::ops::Range;
+
 use super::{Node, NodeId, Plan};
 use crate::id::Name;
 
@@ -25,11 +27,21 @@ impl Plan {
 
     /// The node with this id at the top, or `fan_out.step` in a body.
     pub fn find(&self, path: &str) -> Option<NodeId> {
-        let Some((fan_out, step)) = path.split_once('.') else {
-            return self.top().find(|node| self.node(*node).id.as_str() == path);
+        let (id, step) = match path.split_once('.') {
+            Some((fan_out, step)) => (fan_out, Some(step)),
+            None => (path, None),
         };
-        let parent = self.find(fan_out)?;
-        self.body(parent).find(|node| self.node(*node).id.as_str() == step)
+        let node = self.find_in(0..self.top, id)?;
+        match step {
+            Some(step) => self.find_in(self.node(node).fan.as_ref()?.body.clone()?, step),
+            None => Some(node),
+        }
+    }
+
+    fn find_in(&self, level: Range<u32>, id: &str) -> Option<NodeId> {
+        let nodes = self.by_id.get(NodeId(level.start).index()..NodeId(level.end).index())?;
+        let place = nodes.binary_search_by(|node| self.node(*node).id.as_str().cmp(id)).ok()?;
+        Some(nodes[place])
     }
 
     /// How the node is named to people: `fetch`, or `files.fetch` in a body.

@@ -190,6 +190,7 @@ fn plan(node: Node, secrets: Box<[(String, SecretSource)]>, folder: &Path) -> Pl
         nodes: Box::new([node]),
         top: 1,
         file_order: Box::new([NodeId(0)]),
+        by_id: Box::new([NodeId(0)]),
         input: InputSchema::default(),
         output: None,
         output_reads: Box::default(),
