@@ -206,3 +206,17 @@ fn defaults_are_merged_in() {
     assert_eq!(off.retry[0].attempts, 1);
     assert!(wait.retry.is_empty() && wait.timeout.is_none() && wait.queue.is_none());
 }
+
+#[test]
+fn the_reference_has_every_key_and_an_example_that_is_right() {
+    let page = include_str!("../../../../docs/workflow-reference.md");
+    let keys = [&keys::WORKFLOW, &keys::STEP];
+    for key in keys.iter().flat_map(|keys| keys.known.iter().chain(keys.later)) {
+        let forms =
+            [format!("`{key}`"), format!("[{key}]"), format!("[{key}."), format!("[[{key}]]")];
+        assert!(forms.iter().any(|form| page.contains(form)), "{key} is not in the reference");
+    }
+    let (_, after) = page.split_once("```toml\n").unwrap();
+    let (example, _) = after.split_once("```").unwrap();
+    assert_eq!(parse("example.toml", example).diagnostics, []);
+}
