@@ -2,7 +2,9 @@
 
 use std::borrow::Borrow;
 use std::fmt;
-use std::sync::Arc;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -23,15 +25,11 @@ impl RunId {
     /// A new id that sorts by `at` and belongs to `shard`.
     pub fn new(at: Timestamp, shard: ShardId) -> Self {
         let millis = u64::try_from(at.as_micros() / 1_000).unwrap_or(0);
-        let stamp = uuid::Timestamp::from_unix_time(
-            millis / 1_000,
-            u32::try_from(millis % 1_000).unwrap_or(0) * 1_000_000,
-            0,
-            0,
-        );
-        let mut bytes = Uuid::new_v7(stamp).into_bytes();
-        bytes[15] = (bytes[15] & !(SHARDS - 1)) | shard.0;
-        Self(Uuid::from_bytes(bytes))
+        let mut random = [0; 10];
+        random[..8].copy_from_slice(&scattered().to_be_bytes());
+        random[8..].copy_from_slice(&scattered().to_be_bytes()[..2]);
+        random[9] = (random[9] & !(SHARDS - 1)) | shard.0;
+        Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
     }
 
     /// The virtual shard that owns the run.
@@ -65,6 +63,20 @@ impl fmt::Debug for RunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// Numbers that no two calls share, and that start anywhere in each process: `SplitMix64` over a
+/// counter with a random start. An id needs to be unique, not secret, and no system call for it.
+///
+/// Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
+fn scattered() -> u64 {
+    static START: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0));
+    static CALLS: AtomicU64 = AtomicU64::new(1);
+    let step = CALLS.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut z = START.wrapping_add(step);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
 
 /// A virtual shard, `0..SHARDS`.

@@ -274,7 +274,7 @@ async fn a_full_queue_refuses_or_waits() {
             assert_eq!(known.len(), 2, "refused work leaves no trace");
             continue;
         }
-        let mut third = std::pin::pin!(std::future::IntoFuture::into_future(third));
+        let mut third = std::pin::pin!(IntoFuture::into_future(third));
         let early = futures_now(third.as_mut()).await;
         assert!(early.is_none(), "there is no room yet");
         gate.open.notify_one();

@@ -18,7 +18,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
 
 pub(crate) use self::recover::Recovered;
-pub(crate) use self::start::{Refusal, Start};
+pub(crate) use self::start::{Begun, Refusal, Start};
 
 use self::commit::{Out, Pending};
 use super::inbox::Inbox;
@@ -132,7 +132,7 @@ pub(super) struct State {
     pub(super) inbox: Arc<Inbox<Request>>,
     pub(super) index: usize,
     taken: Vec<Request>,
-    pub(super) runs: HashMap<RunId, Live, super::hash::ByLastBytes>,
+    pub(super) runs: HashMap<RunId, Box<Live>, super::hash::ByLastBytes>,
     pub(super) keys: HashMap<Box<str>, KeyEntry>,
     /// The oldest records needed, with entries that may be stale.
     pub(super) needed: BinaryHeap<Reverse<(Lsn, RunId)>>,

@@ -3,7 +3,7 @@
 //! Owns the armed timers, in memory only. Its death loses them all; the shards arm again what is
 //! owed when it is back.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
@@ -15,6 +15,9 @@ use super::shared::Shared;
 use crate::clock::Timestamp;
 use crate::id::RunId;
 use crate::run::{Input, Timer};
+
+/// So many runs may have ended before their timers are looked for.
+const FORGOTTEN_MIN: usize = 1_000;
 
 /// What the timers actor is asked.
 #[derive(Debug)]
@@ -55,8 +58,8 @@ pub(super) struct State {
     taken: Vec<Request>,
     /// Armed timers by time, then by the order in which they came.
     armed: BTreeMap<(Timestamp, u64), (RunId, Timer)>,
-    /// The keys in `armed` of each run that has any.
-    of_run: HashMap<RunId, Vec<(Timestamp, u64)>>,
+    /// Runs that have ended; their timers are dropped when there are many.
+    forgotten: HashSet<RunId>,
     sequence: u64,
     alarm: Option<(Timestamp, JoinHandle<()>)>,
 }
@@ -81,12 +84,15 @@ impl State {
     fn arm(&mut self, due: Timestamp, run: RunId, timer: Timer) {
         self.sequence += 1;
         self.armed.insert((due, self.sequence), (run, timer));
-        self.of_run.entry(run).or_default().push((due, self.sequence));
+        self.forgotten.remove(&run);
     }
 
+    /// A timer of a run that has ended does no harm; only their number must not grow.
     fn forget(&mut self, run: RunId) {
-        for key in self.of_run.remove(&run).unwrap_or_default() {
-            self.armed.remove(&key);
+        self.forgotten.insert(run);
+        if self.forgotten.len() > FORGOTTEN_MIN.max(self.armed.len() / 2) {
+            let forgotten = std::mem::take(&mut self.forgotten);
+            self.armed.retain(|_, (run, _)| !forgotten.contains(run));
         }
     }
 
@@ -99,12 +105,6 @@ impl State {
                 break;
             }
             let (run, timer) = entry.remove();
-            if let Some(keys) = self.of_run.get_mut(&run) {
-                keys.retain(|k| *k != key);
-                if keys.is_empty() {
-                    self.of_run.remove(&run);
-                }
-            }
             self.shared.shard_of(run).send(shard::Request::Input(run, Input::Due(timer)));
         }
         self.set_alarm(myself);
@@ -147,7 +147,7 @@ impl Actor for TimersActor {
             inbox,
             taken: Vec::new(),
             armed: BTreeMap::new(),
-            of_run: HashMap::new(),
+            forgotten: HashSet::new(),
             sequence: 0,
             alarm: None,
         })

@@ -10,9 +10,10 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 use super::{Engine, RunHandle};
-use crate::actors::shard::{self, Refusal, Request};
+use crate::actors::shard::{self, Begun, Refusal, Request};
 use crate::actors::shared::Registered;
 use crate::clock::Timestamp;
+use crate::definition::Durability;
 use crate::error::Error;
 use crate::expression::RunNames;
 use crate::id::{Name, RunId, ShardId};
@@ -155,11 +156,26 @@ async fn hand_over(
     key: Option<String>,
 ) -> Result<RunHandle, Error> {
     let durability = workflow.plan.durability.unwrap_or(engine.shared().durability);
-    let (reply, begun) = oneshot::channel();
-    let start = shard::Start { id, workflow, accepted, durability, reply };
+    // Of a run that begins much later nobody hears soon: who wants to asks then.
+    let (waiter, ended) = if accepted.begin > accepted.at {
+        (None, None)
+    } else {
+        let (waiter, ended) = oneshot::channel();
+        (Some(waiter), Some(ended))
+    };
+    // Without a journal and a key, being handed over is being accepted.
+    let (reply, begun) = if durability == Durability::Memory && key.is_none() {
+        (None, None)
+    } else {
+        let (reply, begun) = oneshot::channel();
+        (Some(reply), Some(begun))
+    };
+    let start = shard::Start { id, workflow, accepted, durability, waiter, reply };
     engine.shared().shard_of(id).send(Request::Start(Box::new(start)));
+    let Some(begun) = begun else { return Ok(RunHandle::new(engine, id, ended)) };
     match begun.await.map_err(|_| engine.gone())? {
-        Ok(begun) => Ok(RunHandle::new(engine.clone(), begun.id, begun.ended)),
+        Ok(Begun::New) => Ok(RunHandle::new(engine, id, ended)),
+        Ok(Begun::Known(id, ended)) => Ok(RunHandle::new(engine, id, ended)),
         Err(Refusal::KeyTaken(run)) => Err(Error::KeyTaken { key: key.unwrap_or_default(), run }),
         Err(Refusal::Unwell(reason)) => Err(Error::Unavailable(reason)),
     }

@@ -21,7 +21,7 @@ const LOG_RECORDS_MAX: u64 = 1_000_000;
 const SNAPSHOTS_MAX: usize = 64;
 
 /// Ended runs that a shard without a log still knows.
-const ENDED_MAX: usize = 5_000;
+const ENDED_MAX: usize = 500;
 
 /// Runs moved to the archive in one batch.
 const ARCHIVE_MAX: usize = 256;
@@ -99,11 +99,9 @@ impl Out {
             let body = codec::encode_events(&step.events);
             self.batch.records.push(Record { run: id, kind: RecordKind::Events, body });
         }
-        let mut releases = if logged && live.durability == Durability::Strict {
-            std::mem::take(&mut self.gated)
-        } else {
-            std::mem::take(&mut self.free)
-        };
+        let waits = logged && live.durability == Durability::Strict;
+        let mut releases =
+            if waits { std::mem::take(&mut self.gated) } else { std::mem::take(&mut self.free) };
         if shared.hub.is_heard() {
             let events = step.events.iter();
             releases.extend(events.map(|event| Release::Publish(id, Box::new(event.clone()))));
@@ -116,8 +114,13 @@ impl Out {
                     let start =
                         if *durable_start { StartRecord::Durable } else { StartRecord::Lazy };
                     let attempt = (*attempt, *fencing, start, now);
+                    let queue = live.workflow.queue(unit.node);
                     let job = super::effects::job(shared, id, live, *unit, attempt);
-                    Release::Ready(live.workflow.queue(unit.node), job)
+                    if !waits {
+                        self.to_queues[queue].push(job);
+                        continue;
+                    }
+                    Release::Ready(queue, job)
                 }
                 Effect::Arm { timer, due } => Release::Arm(id, *timer, *due),
                 Effect::Abort { unit, fencing } => {
@@ -127,7 +130,7 @@ impl Out {
                 Effect::End => Release::End(id),
             });
         }
-        if logged && live.durability == Durability::Strict {
+        if waits {
             self.gated = releases;
         } else {
             self.free = releases;

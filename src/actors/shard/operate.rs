@@ -21,7 +21,7 @@ impl State {
         id: RunId,
         reply: oneshot::Sender<Option<oneshot::Receiver<Ended>>>,
     ) {
-        drop(reply.send(self.runs.get_mut(&id).map(listen)));
+        drop(reply.send(self.runs.get_mut(&id).map(|live| listen(live))));
     }
 
     pub(super) fn look(&self, id: RunId, reply: oneshot::Sender<Option<Box<Look>>>) {
@@ -156,7 +156,7 @@ impl State {
                 armed: false,
                 dormant: false,
             };
-            self.runs.insert(id, live);
+            self.runs.insert(id, Box::new(live));
             self.out.batch.writes.push(Write::Unarchive { run: id });
             if self.shared.logged && durability != Durability::Memory {
                 self.base(id);

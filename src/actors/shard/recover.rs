@@ -46,7 +46,7 @@ impl State {
                 armed: false,
                 dormant,
             };
-            self.runs.insert(id, live);
+            self.runs.insert(id, Box::new(live));
             if !dormant {
                 self.resume(id, now);
             }

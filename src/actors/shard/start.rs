@@ -21,16 +21,19 @@ pub(crate) struct Start {
     pub(crate) workflow: Arc<Registered>,
     pub(crate) accepted: Accepted,
     pub(crate) durability: Durability,
-    /// Told once the run is durable: its id, or the one that has the key, and how to hear of its end.
-    pub(crate) reply: oneshot::Sender<Result<Begun, Refusal>>,
+    /// Told when the run ends.
+    pub(crate) waiter: Option<oneshot::Sender<Ended>>,
+    /// Told once the run is durable; `None` where nothing can keep it from being accepted.
+    pub(crate) reply: Option<oneshot::Sender<Result<Begun, Refusal>>>,
 }
 
-/// An accepted run.
+/// What a start has come to.
 #[derive(Debug)]
-pub(crate) struct Begun {
-    pub(crate) id: RunId,
-    /// `None`: the run has left the memory; ask the archive.
-    pub(crate) ended: Option<oneshot::Receiver<Ended>>,
+pub(crate) enum Begun {
+    /// A new run.
+    New,
+    /// The run that has the key; without a way to hear of its end it has left the memory.
+    Known(RunId, Option<oneshot::Receiver<Ended>>),
 }
 
 /// Why a run was not accepted.
@@ -47,10 +50,10 @@ const KEYS_PURGE: usize = 10_000;
 
 impl State {
     pub(super) fn start(&mut self, start: Start, now: Timestamp) {
-        let Start { id, workflow, accepted, durability, reply } = start;
+        let Start { id, workflow, accepted, durability, waiter, reply } = start;
         if let Some(reason) = self.shared.health.refusal() {
             self.shared.unreserve(&workflow);
-            return drop(reply.send(Err(Refusal::Unwell(reason))));
+            return answer(reply, Err(Refusal::Unwell(reason)));
         }
         if let Some(taken) = self.take_key(id, &accepted, now) {
             self.shared.unreserve(&workflow);
@@ -58,11 +61,10 @@ impl State {
         }
         let room = workflow.queues.first().map(|queue| Arc::clone(&self.shared.queues[*queue]));
         let (run, step) = Run::accept(&workflow.plan, id, accepted);
-        let (told, ended) = oneshot::channel();
         let live = Live {
             run,
             workflow,
-            waiters: vec![told],
+            waiters: waiter.into_iter().collect(),
             first: None,
             durability,
             armed: false,
@@ -73,17 +75,17 @@ impl State {
         }
         self.out.urgent = true;
         self.out.collect(&self.shared, id, &live, &step, now);
-        self.runs.insert(id, live);
-        let answer = move || {
+        self.runs.insert(id, Box::new(live));
+        let accept = move || {
             if let Some(room) = room {
                 room.unreserve();
             }
-            drop(reply.send(Ok(Begun { id, ended: Some(ended) })));
+            answer(reply, Ok(Begun::New));
         };
         if durability == Durability::Strict && self.shared.logged {
-            self.out.gated.push(Release::Reply(Box::new(answer)));
+            self.out.gated.push(Release::Reply(Box::new(accept)));
         } else {
-            answer();
+            accept();
         }
     }
 
@@ -112,14 +114,20 @@ impl State {
         &mut self,
         taken: KeyEntry,
         accepted: &Accepted,
-        reply: oneshot::Sender<Result<Begun, Refusal>>,
+        reply: Option<oneshot::Sender<Result<Begun, Refusal>>>,
     ) {
         let id = taken.run;
         if taken.input != content_hash(accepted.input.as_bytes()) {
-            return drop(reply.send(Err(Refusal::KeyTaken(id))));
+            return answer(reply, Err(Refusal::KeyTaken(id)));
         }
-        let ended = self.runs.get_mut(&id).map(super::operate::listen);
-        let answer = move || drop(reply.send(Ok(Begun { id, ended })));
-        self.out.gated.push(Release::Reply(Box::new(answer)));
+        let ended = self.runs.get_mut(&id).map(|live| super::operate::listen(live));
+        let known = move || answer(reply, Ok(Begun::Known(id, ended)));
+        self.out.gated.push(Release::Reply(Box::new(known)));
+    }
+}
+
+fn answer(reply: Option<oneshot::Sender<Result<Begun, Refusal>>>, what: Result<Begun, Refusal>) {
+    if let Some(reply) = reply {
+        drop(reply.send(what));
     }
 }

@@ -72,11 +72,7 @@ fn a_letter_has_its_input_and_all_its_attempts() {
     let letter = letters(&place).into_iter().find(|l| l["item"] == 1).unwrap();
     assert_eq!(letter["class"], "exit:3");
     let shown = place.call(&format!("dlq show {}", letter["id"].as_str().unwrap())).code(0);
-    assert!(
-        shown.out.contains("each[1] of fan") && shown.out.contains("b2"),
-        "{}",
-        shown.out
-    );
+    assert!(shown.out.contains("each[1] of fan") && shown.out.contains("b2"), "{}", shown.out);
     check(
         &place,
         "dlq show ffff",

@@ -225,9 +225,12 @@ fn the_parts_of_a_request_are_checked() {
 
 #[test]
 fn keys_go_with_their_verbs() {
-    check_step("run = 'x'\nwith = 1", expect![[r#"
+    check_step(
+        "run = 'x'\nwith = 1",
+        expect![[r#"
         no-effect at "with": step `a`: `with` has no effect on `run` -> write `${{ }}` where the value belongs: in the command, in `env`, in `stdin`, in `http.json`
-    "#]]);
+    "#]],
+    );
     check_step(
         "http.url = 'http://x'\nenv.A = 'x'\nstdin = 'x'\noutput.file = 'x'",
         expect![[r#"
