@@ -13,7 +13,6 @@ mod stats;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::ActorRef;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
@@ -28,7 +27,7 @@ pub use self::stats::{QueueStats, Stats};
 use crate::actors::queue::Request as ToQueue;
 use crate::actors::shard::{Look, Request};
 use crate::actors::shared::Shared;
-use crate::actors::supervisor::Msg as ToSupervisor;
+use crate::actors::supervisor::Supervisor;
 use crate::actors::watchdog::Watchdog;
 use crate::error::Error;
 use crate::id::{Name, RunId};
@@ -47,7 +46,7 @@ pub struct Engine(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     shared: Arc<Shared>,
-    supervisor: ActorRef<ToSupervisor>,
+    supervisor: Supervisor,
     damage: Vec<Damage>,
     _watchdog: Watchdog,
 }
@@ -275,10 +274,7 @@ impl Engine {
             drop(tokio::time::timeout(STOP_WITHIN, self.idle()).await);
         }
         let flushed = tokio::time::timeout(FLUSH_WITHIN, self.flush()).await;
-        let (reply, stopped) = oneshot::channel();
-        if self.0.supervisor.cast(ToSupervisor::Stop(reply)).is_ok() {
-            drop(stopped.await);
-        }
+        self.0.supervisor.stop().await;
         shared.abandon();
         shared.hub.close();
         shared.journal.close();
@@ -352,9 +348,7 @@ impl Engine {
             Victim::Dlq(name) => place(name).map(Role::Dlq),
         };
         let Some(role) = role else { return false };
-        let (reply, killed) = oneshot::channel();
-        drop(self.0.supervisor.cast(ToSupervisor::Kill(role, reply)));
-        killed.await.unwrap_or(false)
+        self.0.supervisor.kill(role).await
     }
 }
 
@@ -381,7 +375,7 @@ impl Drop for Inner {
         self.shared.health.stop("it was dropped");
         self.shared.abandon();
         self.shared.hub.close();
-        self.supervisor.stop(None);
+        self.supervisor.abandon();
         self.shared.journal.close();
     }
 }

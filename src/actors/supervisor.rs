@@ -60,14 +60,50 @@ impl std::fmt::Display for Role {
     }
 }
 
-pub(crate) enum Msg {
+/// The way to the engine's supervisor.
+#[derive(Debug)]
+pub(crate) struct Supervisor(ActorRef<Msg>);
+
+impl Supervisor {
+    /// Starts all actors of an engine.
+    ///
+    /// # Errors
+    /// Why one of them could not be started.
+    pub(crate) async fn start(shared: &Arc<Shared>) -> Result<Self, String> {
+        #[expect(clippy::disallowed_methods, reason = "the root of the tree has no supervisor")]
+        let spawned = Actor::spawn(None, SupervisorActor, (Arc::clone(shared), None)).await;
+        spawned.map(|(actor, _)| Self(actor)).map_err(|error| error.to_string())
+    }
+
+    /// Stops all actors, and waits for it.
+    pub(crate) async fn stop(&self) {
+        let (reply, stopped) = oneshot::channel();
+        if self.0.cast(Msg::Stop(reply)).is_ok() {
+            drop(stopped.await);
+        }
+    }
+
+    /// Tells all actors to stop, and does not wait.
+    pub(crate) fn abandon(&self) {
+        self.0.stop(None);
+    }
+
+    /// Kills an actor, to show what its death does; whether there was one.
+    pub(crate) async fn kill(&self, role: Role) -> bool {
+        let (reply, killed) = oneshot::channel();
+        drop(self.0.cast(Msg::Kill(role, reply)));
+        killed.await.unwrap_or(false)
+    }
+}
+
+pub(super) enum Msg {
     /// Stop all children, then yourself.
     Stop(oneshot::Sender<()>),
     /// Kill a child, to show what its death does.
     Kill(Role, oneshot::Sender<bool>),
 }
 
-pub(crate) struct State {
+pub(super) struct State {
     shared: Arc<Shared>,
     children: HashMap<ActorId, (Role, ActorCell)>,
     restarts: VecDeque<Timestamp>,
@@ -204,7 +240,7 @@ async fn start<A: Actor>(
 }
 
 /// Supervises the engine's actors, or those of one queue.
-pub(crate) struct SupervisorActor;
+struct SupervisorActor;
 
 impl Actor for SupervisorActor {
     type Msg = Msg;

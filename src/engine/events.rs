@@ -11,16 +11,18 @@ pub use crate::actors::hub::{EVENTS_BEHIND_MAX, EngineEvent, EventKind};
 ///
 /// Who is more than [`EVENTS_BEHIND_MAX`] events behind misses some, and is told how many.
 #[derive(Debug)]
-pub struct Events(mpsc::Receiver<EngineEvent>);
+pub struct Events {
+    from: mpsc::Receiver<EngineEvent>,
+}
 
 impl Events {
     pub(super) fn new(from: mpsc::Receiver<EngineEvent>) -> Self {
-        Self(from)
+        Self { from }
     }
 
     /// The next event; `None` when the engine has stopped.
     pub async fn next(&mut self) -> Option<EngineEvent> {
-        self.0.recv().await
+        self.from.recv().await
     }
 }
 
@@ -28,6 +30,6 @@ impl futures_core::Stream for Events {
     type Item = EngineEvent;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<EngineEvent>> {
-        self.0.poll_recv(context)
+        self.from.poll_recv(context)
     }
 }

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::{Arc, RwLock};
 
-use ractor::Actor;
 use tokio::sync::oneshot;
 
 use super::recovery::{Recovery, recover};
@@ -14,7 +13,7 @@ use crate::actors::inbox::Inbox;
 use crate::actors::queue::{Queue, Request as ToQueue};
 use crate::actors::shard::{Recovered, Request};
 use crate::actors::shared::{Health, Registered, Shared, Workflows};
-use crate::actors::supervisor::SupervisorActor;
+use crate::actors::supervisor::Supervisor;
 use crate::actors::timers::Timers;
 use crate::actors::watchdog;
 use crate::clock::Clock;
@@ -56,7 +55,7 @@ pub(super) async fn launch(builder: EngineBuilder) -> Result<Engine, Error> {
     });
     keep_definitions(&shared, new).await?;
     let watchdog = watchdog::watch(&shared).map_err(|error| Error::Start(error.to_string()))?;
-    let supervisor = spawn(&shared).await?;
+    let supervisor = Supervisor::start(&shared).await.map_err(Error::Start)?;
     if builder.hold {
         shared.queues.iter().for_each(|queue| queue.inbox.send(ToQueue::Stop));
     }
@@ -117,14 +116,6 @@ async fn keep_definitions(shared: &Shared, writes: Vec<Write>) -> Result<(), Err
     let stopped = || Error::Start("the journal has stopped".to_owned());
     durable.await.map_err(|_| stopped())??;
     Ok(())
-}
-
-async fn spawn(
-    shared: &Arc<Shared>,
-) -> Result<ractor::ActorRef<crate::actors::supervisor::Msg>, Error> {
-    #[expect(clippy::disallowed_methods, reason = "the root of the tree has no supervisor")]
-    let spawned = Actor::spawn(None, SupervisorActor, (Arc::clone(shared), None)).await;
-    spawned.map(|(supervisor, _)| supervisor).map_err(|error| Error::Start(error.to_string()))
 }
 
 /// Gives each shard its runs and keys.

@@ -11,6 +11,7 @@ pub(crate) const LAYERS: &[&str] = &[
     "expression",
     "plan",
     "run",
+    "dead_letter",
     "journal",
     "task",
     "error",
