@@ -181,7 +181,7 @@ pub(super) fn check_fit(table: &Table<'_>, kind: Option<Kind>) {
     }
     if let (Some(kind @ (Kind::Run | Kind::Http)), Some(field)) = (kind, table.field("with")) {
         let told = field.say(format!("`with` has no effect on `{}`", kind.key()));
-        let problem = Diagnostic::warning("no-effect", told, field.key_span.clone());
+        let problem = Diagnostic::warning("no-effect", told, field.key_span);
         let help = "write `${{ }}` where the value belongs: in the command, in `env`, in `stdin`, \
                     in `http.json`";
         table.problems.report(problem.label("only a task is handed this").help(help));
