@@ -114,6 +114,8 @@ fn a_dependency_in_a_public_signature_is_seen() {
         check("use bytes::Bytes;\npub struct A {\n  pub a: Vec<(u8, u8)>,\n  b: Bytes,\n}")
             .is_empty()
     );
+    assert!(check("use bytes::Bytes;\npub struct A(Bytes);").is_empty());
+    assert_eq!(check("use bytes::Bytes;\npub struct A(u8, pub Bytes);"), ["2"]);
     assert!(check("pub(crate) fn f() -> tokio::task::JoinHandle<()> { }").is_empty());
     assert!(
         check("use serde::Serialize;\npub fn f(v: impl Serialize) { tokio::spawn(v); }").is_empty()

@@ -14,6 +14,7 @@ pub(crate) const LAYERS: &[&str] = &[
     "dead_letter",
     "journal",
     "task",
+    "dead_letter",
     "error",
     "actors",
     "engine",
@@ -233,6 +234,10 @@ fn signature<'a, 'b>(tokens: &'a [Token<'b>], at: usize) -> &'a [Token<'b>] {
     }
     let end = match tokens[at + 1].text {
         "use" => find(tokens, at, ";"),
+        // The fields of a tuple struct are looked at one by one: they may be private.
+        "struct" => {
+            ["{", ";", "("].map(|end| find(tokens, at, end)).into_iter().min().unwrap_or(at)
+        }
         word if ITEMS.contains(&word) => find(tokens, at, "{").min(find(tokens, at, ";")),
         _ => field_end(tokens, at),
     };
@@ -245,8 +250,8 @@ fn field_end(tokens: &[Token<'_>], at: usize) -> usize {
     for (place, token) in tokens.iter().enumerate().skip(at) {
         match token.text {
             "<" | "(" | "[" => depth += 1,
+            "," | "}" | ")" if depth == 0 => return place,
             ">" | ")" | "]" => depth = depth.saturating_sub(1),
-            "," | "}" if depth == 0 => return place,
             _ => {}
         }
     }
