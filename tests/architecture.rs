@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 #[path = "architecture/rules.rs"]
 mod rules;
@@ -78,9 +79,12 @@ fn the_library_alone_takes_few_crates() {
     assert!(crates.len() <= CRATES_MAX, "{} crates, the limit is {CRATES_MAX}", crates.len());
 }
 
+/// Every Rust file of the project, read once for all tests.
+static SOURCES: OnceLock<Vec<Source>> = OnceLock::new();
+
 /// Shows every Rust file of the project to a rule.
 fn check(rule: fn(&Source) -> Vec<Problem>) {
-    let sources = sources();
+    let sources = SOURCES.get_or_init(sources);
     assert!(sources.len() > 10, "the scan sees only {} files", sources.len());
     refuse(sources.iter().flat_map(rule).collect());
 }

@@ -238,11 +238,16 @@ fn blank(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while !rest.is_empty() {
+        // What begins none of them is taken as it is.
+        let plain = rest.find(['/', '"', '\'', 'b', 'r']).unwrap_or(rest.len());
+        let (taken, after) = rest.split_at(plain);
+        out.push_str(taken);
+        rest = after;
         let length = skipped(rest, out.chars().next_back());
         if length == 0 {
-            let c = rest.chars().next().unwrap_or(' ');
-            out.push(c);
-            rest = &rest[c.len_utf8()..];
+            let length = rest.chars().next().map_or(0, char::len_utf8);
+            out.push_str(&rest[..length]);
+            rest = &rest[length..];
         } else {
             let (gone, after) = rest.split_at(length);
             out.extend(gone.chars().map(|c| if c == '\n' { '\n' } else { ' ' }));
