@@ -90,7 +90,9 @@ fn commit_together(bencher: Bencher<'_, '_>) {
         })
         .bench_local_values(|batches| {
             let count = batches.len();
-            batches.into_iter().for_each(|batch| append(&journal, batch, &tell));
+            for batch in batches {
+                append(&journal, batch, &tell);
+            }
             (0..count).for_each(|_| wait(&told));
         });
 }

@@ -63,7 +63,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .in_memory() // or .data_dir("data"): then every run survives a crash
         .state(Prices { cents: 250 })
         .task("payments.charge", charge)
-        .task("mail.send", async |mail: Mail| Ok::<_, StepError>(println!("mail: {}", mail.text)))
+        .task("mail.send", async |mail: Mail| {
+            println!("mail: {}", mail.text);
+            Ok::<_, StepError>(())
+        })
         .workflow_text("order", WORKFLOW)?
         .start()
         .await?;

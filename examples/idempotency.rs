@@ -17,7 +17,10 @@ task = "welcome"
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let engine = Engine::builder()
         .in_memory()
-        .task("welcome", async || Ok::<_, StepError>(println!("welcome mail sent")))
+        .task("welcome", async || {
+            println!("welcome mail sent");
+            Ok::<_, StepError>(())
+        })
         .workflow_text("signup", WORKFLOW)?
         .start()
         .await?;

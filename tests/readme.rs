@@ -48,11 +48,11 @@ fn links_lead_somewhere() {
 fn named_tests_exist() {
     for document in ["README.md", "ARCHITECTURE.md"] {
         let text = read(document);
-        let names = text
-            .split('`')
-            .skip(1)
-            .step_by(2)
-            .filter(|name| name.contains('/') && name.ends_with(".rs") && !name.contains(' '));
+        let names = text.split('`').skip(1).step_by(2).filter(|name| {
+            name.contains('/')
+                && Path::new(name).extension().is_some_and(|extension| extension == "rs")
+                && !name.contains(' ')
+        });
         for name in names {
             let root = Path::new(env!("CARGO_MANIFEST_DIR"));
             let known = root.join(name).exists() || root.join("src").join(name).exists();

@@ -151,9 +151,7 @@ mod site {
     fn reply(path: &str, nth: usize) -> (&'static str, &'static str) {
         match (path, nth) {
             ("/status", 1) => ("429 Too Many Requests\r\nretry-after: 0", "slow down"),
-            ("/status", 2) | ("/pages", 1) | ("/about", 1) => {
-                ("503 Service Unavailable", "restarting")
-            }
+            ("/status", 2) | ("/pages" | "/about", 1) => ("503 Service Unavailable", "restarting"),
             ("/status", _) => ("200 OK", r#"{"state":"up","version":"1.2.3"}"#),
             ("/pages", _) => ("200 OK", r#"["/","/about","/gone"]"#),
             ("/gone", _) => ("404 Not Found", "gone"),

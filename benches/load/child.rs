@@ -64,7 +64,7 @@ async fn live(folder: &Path) -> f64 {
     start_all(&engine, "held", runs, Duration::ZERO).await;
     // The last of them has yet to fall asleep, durably.
     tokio::time::sleep(Duration::from_secs(2)).await;
-    std::mem::drop(engine.stats().await.unwrap());
+    drop(engine.stats().await.unwrap());
     f64::from(runs)
 }
 

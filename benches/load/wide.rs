@@ -26,7 +26,7 @@ pub(crate) fn graph(effort: Effort, report: &mut Report) {
     report.add(Row {
         what: "check of a graph of 30,000 steps and 87,000 edges",
         target: "< 1 s".to_owned(),
-        reached: format!("{:.2} s", check),
+        reached: format!("{check:.2} s"),
         yardstick: format!(
             "{:.1} MB of TOML",
             f64::from(u32::try_from(large.len()).unwrap()) / 1e6
@@ -35,7 +35,7 @@ pub(crate) fn graph(effort: Effort, report: &mut Report) {
     report.add(Row {
         what: "run of the same graph, in memory",
         target: "no quadratic cost".to_owned(),
-        reached: format!("{:.2} s", run),
+        reached: format!("{run:.2} s"),
         yardstick: format!("3,000 steps {:.3} s: {:.1} × for 10 × the steps", small, run / small),
     });
 }

@@ -5,7 +5,7 @@
 
 mod prototype;
 
-use prototype::{CHAIN_STEPS, Load, measure};
+use prototype::{CHAIN_STEPS, Load, lone_commits, measure};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -17,6 +17,10 @@ fn main() {
         let steps = f64::from(load.runs * CHAIN_STEPS);
         let memory = steps / measure(load, None).as_secs_f64();
         let durable = steps / measure(load, Some(folder.path())).as_secs_f64();
-        println!("round {round}: in memory {memory:.0} steps/s, durable {durable:.0} steps/s");
+        let commit = lone_commits(folder.path(), 1, 100).as_secs_f64() * 1e3;
+        println!(
+            "round {round}: in memory {memory:.0} steps/s, durable {durable:.0} steps/s, \
+             a lone commit {commit:.2} ms"
+        );
     }
 }

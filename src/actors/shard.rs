@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 pub(crate) use self::recover::Recovered;
 pub(crate) use self::start::{Begun, Refusal, Start};
 
-use self::commit::{Out, Pending};
+use self::commit::{Out, Pending, Round};
 use super::inbox::Inbox;
 use super::queue::Job;
 use super::shared::{Registered, Shared};
@@ -213,7 +213,7 @@ impl State {
         step.clear();
         live.run.advance(&live.workflow.plan, input, now, &mut step);
         self.out.urgent |= !matches!(input, Input::Started { .. });
-        self.out.collect(&self.shared, id, live, &step, now);
+        self.out.collect(Round { shared: &self.shared, id, live, now }, &step);
         self.step = step;
     }
 

@@ -253,17 +253,14 @@ impl Actor for SupervisorActor {
         myself: ActorRef<Msg>,
         (shared, queue): Self::Arguments,
     ) -> Result<State, ActorProcessingErr> {
-        let roles: Vec<Role> = match queue {
-            Some(index) => {
-                let workers = shared.queues[index].desks.len();
-                let workers = (0..workers).map(|worker| Role::Worker(index, worker));
-                [Role::Dlq(index), Role::Queue(index)].into_iter().chain(workers).collect()
-            }
-            None => {
-                let shards = (0..shared.shards.len()).map(Role::Shard);
-                let queues = (0..shared.queues.len()).map(Role::QueueSupervisor);
-                [Role::Journal, Role::Timers].into_iter().chain(queues).chain(shards).collect()
-            }
+        let roles: Vec<Role> = if let Some(index) = queue {
+            let workers = shared.queues[index].desks.len();
+            let workers = (0..workers).map(|worker| Role::Worker(index, worker));
+            [Role::Dlq(index), Role::Queue(index)].into_iter().chain(workers).collect()
+        } else {
+            let shards = (0..shared.shards.len()).map(Role::Shard);
+            let queues = (0..shared.queues.len()).map(Role::QueueSupervisor);
+            [Role::Journal, Role::Timers].into_iter().chain(queues).chain(shards).collect()
         };
         let mut state = State { shared, children: HashMap::new(), restarts: VecDeque::new() };
         for role in roles {

@@ -120,11 +120,11 @@ async fn keep_definitions(shared: &Shared, writes: Vec<Write>) -> Result<(), Err
 
 /// Gives each shard its runs and keys.
 fn hand_out(shared: &Shared, recovery: &mut Recovery, resume: &Resume) {
-    let mut shares: Vec<Vec<Recovered>> = shared.shards.iter().map(|_| Vec::new()).collect();
+    let mut parts: Vec<Vec<Recovered>> = shared.shards.iter().map(|_| Vec::new()).collect();
     for (id, found) in recovery.runs.drain() {
         let Some(workflow) = shared.workflow_of(found.definition) else { continue };
         let dormant = !goes_on(resume, id);
-        shares[shared.shard_index(id)].push(Recovered {
+        parts[shared.shard_index(id)].push(Recovered {
             id,
             run: found.run,
             workflow,
@@ -134,10 +134,10 @@ fn hand_out(shared: &Shared, recovery: &mut Recovery, resume: &Resume) {
     }
     let mut keys: Vec<Vec<_>> = shared.shards.iter().map(|_| Vec::new()).collect();
     for (key, entry) in recovery.keys.drain(..) {
-        let shard = ShardId::of_key(&key).index() % keys.len();
-        keys[shard].push((key, entry));
+        let place = ShardId::of_key(&key).index() % keys.len();
+        keys[place].push((key, entry));
     }
-    for (inbox, (mut runs, keys)) in shared.shards.iter().zip(shares.into_iter().zip(keys)) {
+    for (inbox, (mut runs, keys)) in shared.shards.iter().zip(parts.into_iter().zip(keys)) {
         runs.sort_by_key(|run| run.first);
         inbox.send(Request::Keys(keys));
         inbox.send(Request::Adopt(runs));

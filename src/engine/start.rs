@@ -123,7 +123,7 @@ impl<'a> Start<'a> {
             started_by: self.started_by.into(),
         };
         let input = checked(&workflow, self.input, &names)?;
-        let named = key.as_ref().map(|(key, _)| key.clone());
+        let key_text = key.as_ref().map(|(key, _)| key.clone());
         let accepted = Accepted {
             workflow: workflow.plan.name.clone(),
             definition: workflow.plan.hash,
@@ -137,7 +137,7 @@ impl<'a> Start<'a> {
             tags: self.tags,
         };
         make_room(&engine, &workflow).await?;
-        hand_over(engine, id, workflow, accepted, named).await
+        hand_over(engine, id, workflow, accepted, key_text).await
     }
 }
 

@@ -73,7 +73,7 @@ fn check_attempts(fixture: &Fixture, trace: &Trace, step: &Step, errors: &mut Ve
         errors.push(format!("{id}: {} attempts, allowed {}", tries.len(), step.retries + 1));
     }
     let plain = step.behaviour.is_none() && successes == 1;
-    let wanted = fixture.expected.attempts.get(id).copied().or(plain.then_some(1));
+    let wanted = fixture.expected.attempts.get(id).copied().or_else(|| plain.then_some(1));
     if let Some(wanted) = wanted.filter(|wanted| *wanted != tries.len()) {
         errors.push(format!("{id}: {} attempts, expected {wanted}", tries.len()));
     }

@@ -57,6 +57,15 @@ pub(in crate::actors) struct Pending {
     based: Vec<(RunId, u64)>,
 }
 
+/// One decision of one run, at its time.
+#[derive(Clone, Copy)]
+pub(in crate::actors) struct Round<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) id: RunId,
+    pub(super) live: &'a Live,
+    pub(super) now: Timestamp,
+}
+
 /// What a drain has decided.
 pub(in crate::actors) struct Out {
     /// What goes to the journal.
@@ -86,14 +95,8 @@ impl Out {
     }
 
     /// Turns one decision into records, writes, and what waits for them.
-    pub(super) fn collect(
-        &mut self,
-        shared: &Shared,
-        id: RunId,
-        live: &Live,
-        step: &Step,
-        now: Timestamp,
-    ) {
+    pub(super) fn collect(&mut self, round: Round<'_>, step: &Step) {
+        let Round { shared, id, live, now } = round;
         let logged = shared.logged && live.durability != Durability::Memory;
         if logged && !step.events.is_empty() {
             let body = codec::encode_events(&step.events);
@@ -108,14 +111,14 @@ impl Out {
         }
         for effect in &step.effects {
             releases.push(match effect {
-                Effect::Bury { unit } => self.bury(shared, id, live, *unit, now),
+                Effect::Bury { unit } => self.bury(round, *unit),
                 Effect::Exhume { unit } => self.exhume(DeadLetterId::of(id, *unit)),
                 Effect::Dispatch { unit, attempt, fencing, durable_start } => {
                     let start =
                         if *durable_start { StartRecord::Durable } else { StartRecord::Lazy };
-                    let attempt = (*attempt, *fencing, start, now);
+                    let attempt = (*attempt, *fencing, start);
                     let queue = live.workflow.queue(unit.node);
-                    let job = super::effects::job(shared, id, live, *unit, attempt);
+                    let job = super::effects::job(round, *unit, attempt);
                     if !waits {
                         self.to_queues[queue].push(job);
                         continue;
@@ -137,17 +140,9 @@ impl Out {
         }
     }
 
-    fn bury(
-        &mut self,
-        shared: &Shared,
-        id: RunId,
-        live: &Live,
-        unit: Unit,
-        now: Timestamp,
-    ) -> Release {
-        let queue = live.workflow.queue(unit.node);
-        let name = shared.queues[queue].name.clone();
-        let letter = super::effects::dead_letter(id, live, unit, (name, now));
+    fn bury(&mut self, round: Round<'_>, unit: Unit) -> Release {
+        let queue = round.live.workflow.queue(unit.node);
+        let letter = super::effects::dead_letter(round, unit);
         let entry = codec::encode_dead_letter(&letter);
         self.batch.writes.push(Write::DeadLetter { id: letter.id.0, entry: Some(entry) });
         Release::Bury(queue, Box::new(letter))

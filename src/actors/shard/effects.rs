@@ -1,14 +1,13 @@
 //! Doing what was decided, once it may happen.
 
-use super::commit::Release;
+use super::commit::{Release, Round};
 use super::{Ended, Live, State};
 use crate::actors::desk::AttemptKey;
 use crate::actors::dlq;
 use crate::actors::queue::{Job, Request as ToQueue, StartRecord};
-use crate::actors::shared::Shared;
 use crate::clock::Timestamp;
 use crate::dead_letter::{CauseId, DeadLetter, DeadLetterId};
-use crate::id::{Name, RunId};
+use crate::id::RunId;
 use crate::run::{Effect, Input, Unit};
 
 impl State {
@@ -97,12 +96,11 @@ impl State {
 
 /// The job of an attempt: try, dispatch, and how its start is recorded.
 pub(super) fn job(
-    shared: &Shared,
-    run: RunId,
-    live: &Live,
+    round: Round<'_>,
     unit: Unit,
-    (attempt, fencing, start, ready_at): (u32, u32, StartRecord, Timestamp),
+    (attempt, fencing, start): (u32, u32, StartRecord),
 ) -> Job {
+    let Round { shared, id: run, live, now: ready_at } = round;
     let plan = &live.workflow.plan;
     let queue = &shared.queues[live.workflow.queue(unit.node)];
     Job {
@@ -128,13 +126,10 @@ pub(super) fn ended(live: &Live) -> Ended {
 }
 
 /// The dead letter of a unit that has just failed for good.
-pub(super) fn dead_letter(
-    run: RunId,
-    live: &Live,
-    unit: Unit,
-    (queue, at): (Name, Timestamp),
-) -> DeadLetter {
+pub(super) fn dead_letter(round: Round<'_>, unit: Unit) -> DeadLetter {
+    let Round { shared, id: run, live, now: at } = round;
     let plan = &live.workflow.plan;
+    let queue = shared.queues[live.workflow.queue(unit.node)].name.clone();
     let step = plan.node(unit.node).id.clone();
     let failure = live.run.failure_at(plan, unit);
     DeadLetter {

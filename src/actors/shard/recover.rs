@@ -4,6 +4,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
+use super::commit::Round;
 use super::{Answer, Live, State};
 use crate::actors::shared::Registered;
 use crate::clock::Timestamp;
@@ -76,7 +77,7 @@ impl State {
         step.clear();
         live.run.recover(&live.workflow.plan, now, &mut step);
         self.out.urgent |= !step.events.is_empty();
-        self.out.collect(&self.shared, id, live, &step, now);
+        self.out.collect(Round { shared: &self.shared, id, live, now }, &step);
         self.step = step;
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::commit::Release;
+use super::commit::{Release, Round};
 use super::{Ended, Live, State};
 use crate::actors::shared::Registered;
 use crate::clock::Timestamp;
@@ -74,7 +74,7 @@ impl State {
             self.base(id);
         }
         self.out.urgent = true;
-        self.out.collect(&self.shared, id, &live, &step, now);
+        self.out.collect(Round { shared: &self.shared, id, live: &live, now }, &step);
         self.runs.insert(id, Box::new(live));
         let accept = move || {
             if let Some(room) = room {
