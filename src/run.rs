@@ -176,7 +176,8 @@ impl Run {
     /// Takes an input in and goes on until nothing follows by itself. Adds to `out`.
     pub fn advance(&mut self, plan: &Plan, input: &Input, now: Timestamp, out: &mut Step) {
         let from = out.events.len();
-        if !self.work.is_empty() {
+        // Only after a recovery is there something left: an input finds a settled run.
+        if self.state == RunState::Running && (self.open == 0 || !self.work.is_empty()) {
             self.decide(plan, &Input::Settle, now, &mut out.events);
             self.follow(plan, from, now, out);
         }
@@ -285,5 +286,7 @@ impl Run {
     }
 }
 
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod tests;

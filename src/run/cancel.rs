@@ -136,13 +136,15 @@ impl Run {
         let old = state.phase;
         state.note_final(failure);
         let allowed = act.plan.node(unit.node).allow_failure;
-        // A fan-out fails through its items, and they have their own dead letters; so has a parked
-        // unit that is given up.
-        if old == Phase::Fanned
+        if old == Phase::Parked {
+            // It was given up: that settles its dead letter.
+            act.effects.push(Effect::Exhume { unit });
+        } else if old == Phase::Fanned
             && let Some(place) = self.fan_at(act.plan, unit.node)
         {
+            // It fails through its items, and they have their own dead letters.
             self.close_items(place, act);
-        } else if !allowed && old != Phase::Parked && !planted(Fault::NoDeadLetter) {
+        } else if !allowed && !planted(Fault::NoDeadLetter) {
             act.effects.push(Effect::Bury { unit });
         }
         self.end_unit(unit, Phase::Failed, act);

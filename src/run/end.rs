@@ -25,14 +25,14 @@ impl Run {
                     format!("the run did not end within {limit}"),
                 ));
             }
-            Some((_, false)) => {
-                let (state, output) = (RunState::Cancelled, Payload::NULL);
-                return Event::Ended { at, state, output, failure: None };
-            }
+            Some((_, false)) => return cancelled(at),
             None => {}
         }
         if let Some(id) = self.failed_step(plan) {
             return failed(self.step_failure(plan, id));
+        }
+        if self.is_incomplete(plan) {
+            return cancelled(at);
         }
         match self.final_output(plan) {
             Ok(output) => Event::Ended { at, state: RunState::Succeeded, output, failure: None },
@@ -118,6 +118,10 @@ impl Run {
         self.held.clear();
         act.effects.push(Effect::End);
     }
+}
+
+fn cancelled(at: Timestamp) -> Event {
+    Event::Ended { at, state: RunState::Cancelled, output: Payload::NULL, failure: None }
 }
 
 #[cfg(test)]

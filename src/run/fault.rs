@@ -41,8 +41,31 @@ pub(super) enum Fault {
     NoDeadLetter,
     /// A retry leaves what was blocked as it is.
     ForgottenBlocked,
-    /// A snapshot does not hold what waits for a slot.
-    LostHeld,
+}
+
+#[cfg(test)]
+impl Fault {
+    /// All of them.
+    pub(super) const ALL: [Self; 18] = [
+        Self::StaleOutcome,
+        Self::EarlyRetry,
+        Self::ExtraTry,
+        Self::FinalRetried,
+        Self::SkipStops,
+        Self::EarlyJoin,
+        Self::ShuffledItems,
+        Self::LooseTolerance,
+        Self::DeafRetries,
+        Self::DeathIsTry,
+        Self::ForgottenDeath,
+        Self::LostTimer,
+        Self::ExtraSlot,
+        Self::LosersGoOn,
+        Self::SlowFail,
+        Self::FailureAllowed,
+        Self::NoDeadLetter,
+        Self::ForgottenBlocked,
+    ];
 }
 
 #[cfg(test)]

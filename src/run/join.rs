@@ -245,7 +245,8 @@ impl Run {
                             && !self.phase(plan, Unit { node: *dependent, ..rival }).is_end()
                     })
                 };
-                if !self.phase(plan, rival).is_end() && !is_needed() {
+                let open = !self.phase(plan, rival).is_end() && !lost.contains(&need.node);
+                if open && !is_needed() {
                     lost.insert(need.node);
                     losers.push(rival);
                     ask.push(need.node);

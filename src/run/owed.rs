@@ -35,7 +35,7 @@ impl Run {
         owed
     }
 
-    /// The units for which there is a dead letter that nobody has settled.
+    /// The units for which a dead letter stands, or stood until somebody dropped it.
     pub fn dead_letters(&self, plan: &Plan) -> Vec<Unit> {
         let tops = self.tops().zip(&self.units);
         let items = (0..self.fans.len())

@@ -98,6 +98,25 @@ impl Run {
         out.push(Event::Replayed { unit, at, input, units });
     }
 
+    /// Whether steps are left that were cancelled with the run before it was opened again, and that
+    /// nobody has opened: not all of it is done.
+    pub(super) fn is_incomplete(&self, plan: &Plan) -> bool {
+        if self.units.iter().all(|state| state.phase != Phase::Cancelled) {
+            return false;
+        }
+        let top = Scope { first: 0, end: plan.top, item: Unit::NO_ITEM };
+        let mut left = BTreeSet::new();
+        for id in top.ids().rev() {
+            let mut waits = plan.node(id).dependents.iter().filter(|id| top.holds(**id)).peekable();
+            let wanted = |id: &NodeId| left.contains(id) && !self.has_won(plan, top, *id);
+            let is_cancelled = self.phase(plan, Unit::of(id)) == Phase::Cancelled;
+            if is_cancelled && (waits.peek().is_none() || waits.any(wanted)) {
+                left.insert(id);
+            }
+        }
+        !left.is_empty()
+    }
+
     /// What has to run once more within a scope: what failed, was blocked, is parked or is named;
     /// and what was cancelled, unless it lost a race that is over.
     fn unfinished(
@@ -273,7 +292,7 @@ impl Run {
         let fan = self.fan_at(act.plan, unit.node);
         if unit.has_item() {
             if let Some(place) = fan {
-                self.open_item(place, unit, phase);
+                self.open_item(act.plan, place, (unit, phase));
             }
         } else if let (Some(place), true) = (fan, keeps_list) {
             self.fans[place].stopped = false;
@@ -290,15 +309,15 @@ impl Run {
     }
 
     /// A unit of an item is pending again, and its item with it.
-    fn open_item(&mut self, place: usize, unit: Unit, was: Phase) {
+    fn open_item(&mut self, plan: &Plan, place: usize, (unit, was): (Unit, Phase)) {
         let fan = &mut self.fans[place];
-        let at = index(unit.item) * index(fan.width);
-        let others = &fan.units[at..at + index(fan.width)];
-        let own = fan.place(unit).map_or(0, |own| own - at);
-        let failed = others
-            .iter()
-            .enumerate()
-            .any(|(other, state)| other != own && state.phase == Phase::Failed);
+        let failed = (fan.first..fan.first + fan.width).any(|inner| {
+            let other = Unit { node: NodeId(inner), ..unit };
+            let state = fan.place(other).and_then(|place| fan.units.get(place));
+            other != unit
+                && !plan.node(other.node).allow_failure
+                && state.is_some_and(|state| state.phase == Phase::Failed)
+        });
         let Some(item) = fan.items.get_mut(index(unit.item)) else { return };
         item.open += u32::from(was.is_end());
         item.failed &= failed;

@@ -274,6 +274,7 @@ fn a_parked_step_can_be_given_up_or_cancelled() {
             > give-up charge
               failed charge permanent: no use
               blocked ship by charge
+                exhume charge
             > ok other
               succeeded other null
               ended failed null permanent: step `charge` failed: no use

@@ -1,0 +1,441 @@
+//! What a workflow must come to, said a second time and in another way: each step's end is a
+//! function of how its dependencies ended and of what its handlers do.
+
+use std::collections::BTreeSet;
+
+use super::sketch::{EachSketch, JoinSketch, List, Sketched, Tolerance, VerbSketch, When};
+use super::world::World;
+use super::{Checked, ensure};
+use crate::payload::Payload;
+use crate::run::{Event, RetryFrom, RunState, StepState, Unit};
+
+/// What the dependencies and conditions of a step say.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Said {
+    Runs,
+    Skipped,
+    Blocked,
+    Invalid,
+}
+
+impl World {
+    fn state(&self, unit: Unit) -> StepState {
+        self.run.unit_state(&self.plan, unit).unwrap_or(StepState::Pending)
+    }
+
+    fn output(&self, unit: Unit) -> Option<serde_json::Value> {
+        self.run.unit_output(&self.plan, unit)?.parse().ok()
+    }
+
+    /// Whether a step has failed and was not allowed to.
+    fn is_hard(&self, unit: Unit) -> bool {
+        self.state(unit) == StepState::Failed && !self.sketched(unit).0.allowed
+    }
+
+    fn is_refusing(&self, unit: Unit) -> bool {
+        self.is_hard(unit) || matches!(self.state(unit), StepState::Blocked | StepState::Cancelled)
+    }
+
+    /// What is said to a unit by its dependencies and conditions.
+    fn said(&self, unit: Unit) -> Said {
+        let (step, _) = self.sketched(unit);
+        let on = |place: &usize| self.sibling(unit, *place);
+        let needs: Vec<Unit> = step.needs().iter().map(on).collect();
+        let has = |place: &usize| self.state(on(place)) == StepState::Succeeded;
+        match step.join {
+            JoinSketch::All if needs.iter().any(|unit| self.is_refusing(*unit)) => {
+                return Said::Blocked;
+            }
+            JoinSketch::All if !step.data().iter().all(has) => return Said::Skipped,
+            JoinSketch::Settled
+                if step.data().iter().any(|need| self.state(on(need)) == StepState::Skipped) =>
+            {
+                return Said::Skipped;
+            }
+            JoinSketch::Count(wanted) => {
+                let won = |unit: &&Unit| self.state(**unit) == StepState::Succeeded;
+                if needs.iter().filter(won).count() < wanted {
+                    return Said::Blocked;
+                }
+            }
+            JoinSketch::All | JoinSketch::Settled => {}
+        }
+        let wanted = match step.when {
+            When::Always => true,
+            When::Never => false,
+            When::EvenItem => unit.item % 2 == 0,
+            When::Status(other) => has(&other),
+            When::Value(other) => match self.output(on(&other)) {
+                Some(output) => output["n"].as_u64().unwrap().is_multiple_of(2),
+                None => return Said::Invalid,
+            },
+        };
+        match &step.verb {
+            _ if !wanted => Said::Skipped,
+            VerbSketch::Each(EachSketch { list: List::Output(other), .. }) if !has(other) => {
+                Said::Invalid
+            }
+            VerbSketch::Each(_) | VerbSketch::Task | VerbSketch::Sleep(_) => Said::Runs,
+        }
+    }
+
+    /// What the handlers of a unit come to; `None`: time decides.
+    fn scripted(&self, unit: Unit) -> Option<StepState> {
+        let (step, _) = self.sketched(unit);
+        if matches!(step.verb, VerbSketch::Sleep(_)) {
+            return Some(StepState::Succeeded);
+        }
+        let deaths = self.witness.deaths.get(&unit).copied().unwrap_or(0);
+        if deaths >= 3 || self.witness.given_up.contains(&unit) {
+            return Some(StepState::Failed);
+        }
+        let in_time = step.retry.as_ref().is_none_or(|retry| retry.within.is_none());
+        if step.start_within.is_some() || !in_time {
+            return None;
+        }
+        let era = self.witness.era_of(unit);
+        for tries in 1.. {
+            let Err(miss) = self.script.try_of(unit, era, tries) else { break };
+            let retry = step.retry.as_ref();
+            if retry.and_then(|retry| retry.wait(miss.class, tries, miss.asked)).is_none() {
+                return Some(StepState::Failed);
+            }
+        }
+        Some(StepState::Succeeded)
+    }
+
+    /// Everything has ended: as the model says?
+    pub(super) fn check_end(&self) -> Checked {
+        for place in 0..self.sketch.steps.len() {
+            let unit = Unit::of(self.witness.node(place));
+            if self.run.history(&self.plan).began.is_some() {
+                self.check_unit(unit)
+                    .map_err(|told| format!("{}: {told}", self.sketch.steps[place].id))?;
+            }
+        }
+        let letters: Vec<Unit> = self.witness.letters.iter().copied().collect();
+        let mut failed = self.run.dead_letters(&self.plan);
+        failed.retain(|unit| !self.witness.given_up.contains(unit));
+        failed.sort();
+        ensure!(letters == failed, "I5: dead letters {letters:?}, failed {failed:?}");
+        let state = self.run.state();
+        let expected = self.expected_state();
+        ensure!(state == expected, "the run ended {state:?}, not {expected:?}");
+        Ok(())
+    }
+
+    fn expected_state(&self) -> RunState {
+        let units: Vec<Unit> = self
+            .sketch
+            .steps
+            .iter()
+            .enumerate()
+            .map(|(at, _)| Unit::of(self.witness.node(at)))
+            .collect();
+        let any = |state| units.iter().any(|unit| self.state(*unit) == state);
+        match (self.witness.cancelled, self.witness.timed_out) {
+            (true, false) => RunState::Cancelled,
+            (true, true) => RunState::Failed,
+            (false, _) if units.iter().any(|unit| self.is_hard(*unit)) => RunState::Failed,
+            (false, _) if any(StepState::Failed) && !any(StepState::Succeeded) => RunState::Failed,
+            (false, _) if self.is_incomplete() => RunState::Cancelled,
+            (false, _) => RunState::Succeeded,
+        }
+    }
+
+    /// Whether a step is left that was cancelled, and not because a race was over.
+    fn is_incomplete(&self) -> bool {
+        let steps = &self.sketch.steps;
+        let mut left = vec![false; steps.len()];
+        for place in (0..steps.len()).rev() {
+            let unit = Unit::of(self.witness.node(place));
+            let mut waiters =
+                (0..steps.len()).filter(|other| steps[*other].needs().contains(&place));
+            left[place] = self.state(unit) == StepState::Cancelled
+                && (waiters.clone().next().is_none()
+                    || waiters.any(|other| left[other] && !self.has_won(other)));
+        }
+        left.contains(&true)
+    }
+
+    /// Whether enough of the dependencies of a join by count have succeeded.
+    fn has_won(&self, place: usize) -> bool {
+        let step = &self.sketch.steps[place];
+        let JoinSketch::Count(wanted) = step.join else { return false };
+        let won =
+            |need: &usize| self.state(Unit::of(self.witness.node(*need))) == StepState::Succeeded;
+        step.needs().into_iter().filter(won).count() >= wanted
+    }
+
+    fn check_unit(&self, unit: Unit) -> Checked {
+        let (step, siblings) = self.sketched(unit);
+        let state = self.state(unit);
+        ensure!(state.is_end(), "{unit:?} is {state:?}, and the run has ended");
+        let failed_for_good = state == StepState::Failed && !step.allowed;
+        let by_items = matches!(step.verb, VerbSketch::Each(_)) && !unit.has_item();
+        let given_up = self.witness.given_up.contains(&unit);
+        if failed_for_good && !given_up && !(by_items && self.said(unit) == Said::Runs) {
+            let letter = self.witness.letters.contains(&unit);
+            ensure!(letter, "I5: {unit:?} failed, and has no dead letter");
+        }
+        // A step that was not opened again stays what it was, whatever became of the others.
+        let age = |unit: Unit| self.witness.ended.get(&unit).copied().unwrap_or(0);
+        let own = self.witness.begun_in(unit).unwrap_or(age(unit));
+        if step.needs().iter().any(|need| age(self.sibling(unit, *need)) > own) {
+            return Ok(());
+        }
+        if state == StepState::Cancelled {
+            let excused = self.witness.cancelled
+                || self.is_stopped()
+                || self.has_lost(unit, siblings)
+                || self.is_in_a_stopped_fan(unit)
+                || age(unit) < self.witness.era;
+            ensure!(excused, "{unit:?} was cancelled for no reason");
+            return Ok(());
+        }
+        let said = self.said(unit);
+        let expected = match said {
+            Said::Blocked => StepState::Blocked,
+            Said::Skipped => StepState::Skipped,
+            Said::Invalid => StepState::Failed,
+            Said::Runs => return self.check_run(unit),
+        };
+        ensure!(state == expected, "{unit:?} is {state:?}, and its dependencies say {said:?}");
+        Ok(())
+    }
+
+    /// A unit that ran.
+    fn check_run(&self, unit: Unit) -> Checked {
+        let (step, siblings) = self.sketched(unit);
+        if let VerbSketch::Each(each) = &step.verb
+            && !unit.has_item()
+        {
+            return self.check_items(unit, each);
+        }
+        let state = self.state(unit);
+        let scripted = self.scripted(unit);
+        let cut =
+            state == StepState::Failed && (self.is_stopped() || self.is_in_a_stopped_fan(unit));
+        ensure!(
+            cut || scripted.is_none_or(|scripted| scripted == state),
+            "{unit:?} is {state:?}, and its script says {scripted:?}"
+        );
+        if state == StepState::Succeeded {
+            let taken = self.witness.taken.get(&unit);
+            let output = self.run.unit_output(&self.plan, unit);
+            ensure!(taken == output.as_ref(), "I2: {unit:?} keeps {output:?}, and took {taken:?}");
+        }
+        self.check_losers(unit, siblings)
+    }
+
+    /// Who waited only for a race that was over has not gone on.
+    fn check_losers(&self, unit: Unit, siblings: &[Sketched]) -> Checked {
+        let (step, _) = self.sketched(unit);
+        let Some(begun) = self.witness.begun_after.get(&unit) else { return Ok(()) };
+        // Whoever is opened again by hand may go on whoever has won.
+        if !matches!(step.join, JoinSketch::Count(_)) || self.witness.era > 0 {
+            return Ok(());
+        }
+        for need in step.needs() {
+            let rival = self.sibling(unit, need);
+            let waiters = siblings.iter().filter(|other| other.needs().contains(&need)).count();
+            let ended = self.witness.ended_after.get(&rival).copied().unwrap_or(0);
+            let lost = self.state(rival) == StepState::Cancelled;
+            ensure!(
+                waiters > 1 || ended < *begun || lost,
+                "{rival:?} went on after {unit:?} had what it wanted"
+            );
+        }
+        Ok(())
+    }
+
+    /// A fan-out that ran.
+    fn check_items(&self, unit: Unit, each: &EachSketch) -> Checked {
+        let state = self.state(unit);
+        let items = match each.list {
+            List::Literal(items) => items,
+            List::Output(step) => {
+                let output = self.output(self.sibling(unit, step)).ok_or("no list")?;
+                output["list"].as_array().unwrap().len()
+            }
+        };
+        let mut failed = 0;
+        let mut results = Vec::new();
+        for item in 0..u32::try_from(items).unwrap() {
+            let nodes = match &each.body {
+                None => vec![unit.node],
+                Some(_) => self.plan.body(unit.node).collect(),
+            };
+            let mut table = serde_json::Map::new();
+            let mut fails = false;
+            for node in nodes {
+                let inner = Unit::item(node, item);
+                let own_verb = each.body.is_none();
+                if own_verb {
+                    self.check_item(inner)?
+                } else {
+                    self.check_unit(inner)?
+                };
+                fails |=
+                    self.is_hard(inner) || (own_verb && self.state(inner) == StepState::Failed);
+                if let Some(output) = self.output(inner) {
+                    table.insert(self.sketched(inner).0.id.clone(), output);
+                }
+            }
+            failed += usize::from(fails);
+            results.push(match each.body {
+                _ if fails => serde_json::Value::Null,
+                None => table.remove(&self.sketched(unit).0.id).unwrap_or_default(),
+                Some(_) => table.into(),
+            });
+        }
+        let exceeded = match each.tolerate {
+            None => failed > 0,
+            Some(Tolerance::Count(most)) => failed > most,
+            Some(Tolerance::Percent(part)) => failed * 100 > part * items,
+        };
+        let expected = if exceeded { StepState::Failed } else { StepState::Succeeded };
+        ensure!(state == expected, "{unit:?} is {state:?} with {failed} of {items} items failed");
+        if state == StepState::Succeeded {
+            let output = self.run.unit_output(&self.plan, unit);
+            let expected = Payload::of(&results).ok();
+            ensure!(output == expected, "I9: {unit:?} gives {output:?}, not {expected:?}");
+        }
+        Ok(())
+    }
+
+    /// An item of a fan-out's own verb.
+    fn check_item(&self, unit: Unit) -> Checked {
+        if self.state(unit) == StepState::Cancelled {
+            let excused = self.is_in_a_stopped_fan(unit) || self.is_stopped();
+            ensure!(excused || self.witness.cancelled, "{unit:?} was cancelled for no reason");
+            return Ok(());
+        }
+        self.check_run(unit)
+    }
+
+    /// `fail_fast` has stopped, now or before the run was opened again.
+    fn is_stopped(&self) -> bool {
+        self.sketch.fail_fast != "off"
+    }
+
+    /// A body's step or item of a fan-out in which more failed than may.
+    fn is_in_a_stopped_fan(&self, unit: Unit) -> bool {
+        let fan = self.plan.node(unit.node).parent.unwrap_or(unit.node);
+        let state = self.state(Unit::of(fan));
+        unit.has_item() && matches!(state, StepState::Failed | StepState::Cancelled)
+    }
+
+    /// Whether the unit was a rival in a race, or only such waited for it.
+    fn has_lost(&self, unit: Unit, siblings: &[Sketched]) -> bool {
+        let mut waiters = siblings.iter().enumerate().filter(|(_, other)| {
+            other.needs().iter().any(|need| self.sibling(unit, *need).node == unit.node)
+        });
+        waiters.any(|(place, other)| {
+            let waiter = self.sibling(unit, place);
+            matches!(other.join, JoinSketch::Count(_)) && self.said(waiter) != Said::Blocked
+                || self.state(waiter) == StepState::Cancelled
+        })
+    }
+
+    /// I3: whoever is handed out has what it waits for.
+    pub(super) fn check_dependencies(&self, unit: Unit) -> Checked {
+        let (step, _) = self.sketched(unit);
+        if unit.has_item() && matches!(step.verb, VerbSketch::Each(_)) {
+            return Ok(());
+        }
+        let states = step.needs().into_iter().map(|need| self.sibling(unit, need));
+        let ended = states.clone().filter(|need| self.state(*need).is_end()).count();
+        let won = states.filter(|need| self.state(*need) == StepState::Succeeded).count();
+        let enough = match step.join {
+            JoinSketch::All | JoinSketch::Settled => ended == step.needs().len(),
+            JoinSketch::Count(wanted) => won >= wanted,
+        };
+        ensure!(enough || self.witness.era > 0, "I3: {unit:?} starts before what it waits for");
+        Ok(())
+    }
+
+    /// I4: what follows a failed attempt is what its rules say.
+    pub(super) fn check_verdict(&mut self, event: &Event) -> Checked {
+        if let Event::Failed { unit, .. } = event
+            && !unit.has_item()
+            && self.sketch.fail_fast != "off"
+            && !self.sketched(*unit).0.allowed
+        {
+            self.witness.stopped = true;
+        }
+        let (unit, due) = match event {
+            Event::RetryScheduled { unit, due, .. } => (*unit, Some(*due)),
+            Event::Failed { unit, .. } => (*unit, None),
+            _ => return Ok(()),
+        };
+        let Some((miss, tries, ended)) = self.witness.judged.remove(&unit) else {
+            ensure!(due.is_none(), "{unit:?} is tried again, and has not failed");
+            return Ok(());
+        };
+        let (step, _) = self.sketched(unit);
+        let wait = step.retry.as_ref().and_then(|retry| retry.wait(miss.class, tries, miss.asked));
+        let within = step.retry.as_ref().and_then(|retry| {
+            let limited = miss.class == "rate_limited" && retry.limited.is_some();
+            retry.within.filter(|_| !limited)
+        });
+        let first = self.witness.first.get(&unit).copied().unwrap_or(ended);
+        let millis = std::time::Duration::from_millis;
+        match (due, wait) {
+            (None, None) => Ok(()),
+            (Some(_), None) => {
+                Err(format!("I4: {unit:?} is tried again after {miss:?}, try {tries}"))
+            }
+            (Some(due), Some((shortest, longest))) => {
+                let fits =
+                    due >= ended.after(millis(shortest)) && due <= ended.after(millis(longest));
+                ensure!(fits, "I4: {unit:?} waits until {due} after {ended}");
+                let in_time = within.is_none_or(|within| due <= first.after(millis(within)));
+                ensure!(in_time, "{unit:?} is tried again too late");
+                Ok(())
+            }
+            (None, Some((_, longest))) => {
+                let by_rule = |rule: u64| ended.after(millis(longest)) > first.after(millis(rule));
+                let cut = self.is_stopped() || unit.has_item();
+                ensure!(cut || within.is_some_and(by_rule), "{unit:?} had a try left");
+                Ok(())
+            }
+        }
+    }
+
+    /// Whoever opens a run again opens what belongs to it.
+    pub(super) fn check_opening(&self, event: &Event) -> Checked {
+        let Event::Reopened { units, from, .. } = event else { return Ok(()) };
+        if units.is_empty() {
+            return Ok(());
+        }
+        for place in 0..self.sketch.steps.len() {
+            let unit = Unit::of(self.witness.node(place));
+            let state = self.shadow.unit_state(&self.plan, unit);
+            let opened = units.contains(&unit);
+            let expected = match from {
+                RetryFrom::Start => true,
+                RetryFrom::Step(step) => self.behind(self.place_of(*step)).contains(&place),
+                RetryFrom::Failed if state == Some(StepState::Blocked) => true,
+                RetryFrom::Failed => continue,
+            };
+            ensure!(opened == expected, "{unit:?} was {state:?}, and opened: {opened}");
+        }
+        Ok(())
+    }
+
+    fn place_of(&self, node: crate::plan::NodeId) -> usize {
+        (0..self.sketch.steps.len()).find(|place| self.witness.node(*place) == node).unwrap()
+    }
+
+    /// The places of a step and of all that depend on it.
+    fn behind(&self, of: usize) -> BTreeSet<usize> {
+        let mut behind = BTreeSet::from([of]);
+        for (place, step) in self.sketch.steps.iter().enumerate().skip(of) {
+            if step.needs().iter().any(|need| behind.contains(need)) {
+                behind.insert(place);
+            }
+        }
+        behind
+    }
+}

@@ -1,0 +1,437 @@
+//! The world around a run: workers, timers, the journal's events, crashes, an operator.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::luck::{Luck, hash};
+use super::script::Script;
+use super::sketch::{Sketch, Sketched, VerbSketch};
+use super::witness::Witness;
+use super::{Checked, ensure};
+use crate::clock::Timestamp;
+use crate::plan::{NodeId, Plan};
+use crate::run::tests::{accepted, id, plan};
+use crate::run::unit::Phase;
+use crate::run::{Effect, Event, Input, RetryFrom, Run, RunState, Step, Timer, Unit};
+
+/// Inputs after which a run must have ended.
+const INPUTS_MAX: usize = 40_000;
+
+/// An attempt that was handed out.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Job {
+    pub(super) attempt: u32,
+    pub(super) fencing: u32,
+    durable_start: bool,
+    started: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) sketch: Rc<Sketch>,
+    pub(super) plan: Rc<Plan>,
+    pub(super) run: Run,
+    pub(super) script: Script,
+    pub(super) witness: Witness,
+    /// Handed out, and not known to run; or known to.
+    pub(super) jobs: BTreeMap<Unit, Job>,
+    timers: BTreeSet<(Timestamp, Timer)>,
+    events: Vec<Event>,
+    /// Built event by event from what the journal has.
+    pub(super) shadow: Run,
+    told: Vec<(Unit, u32)>,
+    now: Timestamp,
+    luck: Luck,
+    crashes_left: u64,
+    /// The process dies as soon as something runs.
+    deadly: bool,
+    retries_left: u64,
+    /// States from which a crash is tried when the run has ended.
+    marks: Vec<(Run, Witness, Timestamp)>,
+    /// How many events of a hundred become such a mark.
+    marked: u64,
+    pub(super) talks: bool,
+}
+
+impl World {
+    pub(super) fn new(seed: u64) -> Result<Self, String> {
+        let mut luck = Luck::new(hash(&[seed]));
+        let sketch = Sketch::random(&mut luck);
+        let plan = plan(&sketch.toml());
+        let delay = Duration::from_millis(if luck.percent(10) { luck.below(1_000) } else { 0 });
+        let accepted = accepted(&plan, "{}", delay);
+        let now = accepted.at;
+        let (run, step) = Run::accept(&plan, id(1), accepted);
+        let shadow = Run::rebuild(&plan, id(1), &step.events[..1]).ok_or("no first event")?;
+        let is_small = sketch.steps.len() <= 6;
+        let mut world = Self {
+            witness: Witness::new(&sketch, &plan),
+            script: Script { seed },
+            jobs: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            events: Vec::new(),
+            shadow,
+            told: Vec::new(),
+            now,
+            crashes_left: if luck.percent(60) { luck.below(5) } else { 0 },
+            deadly: luck.percent(8),
+            retries_left: if luck.percent(40) { 1 + luck.below(2) } else { 0 },
+            marks: Vec::new(),
+            marked: if is_small && luck.percent(10) { 100 } else { 2 },
+            talks: false,
+            sketch: Rc::new(sketch),
+            plan: Rc::new(plan),
+            run,
+            luck,
+        };
+        world.take(&step)?;
+        Ok(world)
+    }
+
+    /// From the start to the end, and once more from each mark.
+    pub(super) fn live(mut self) -> Checked {
+        self.go_on()?;
+        for (run, witness, now) in std::mem::take(&mut self.marks) {
+            let mut world = self.after_crash(run, witness, now);
+            world.die()?;
+            world.go_on().map_err(|told| format!("after a crash at a mark: {told}"))?;
+        }
+        Ok(())
+    }
+
+    /// This world with the journal cut at a mark.
+    fn after_crash(&self, run: Run, mut witness: Witness, now: Timestamp) -> Self {
+        witness.letters = run.dead_letters(&self.plan).into_iter().collect();
+        witness.letters.retain(|unit| !witness.given_up.contains(unit));
+        Self {
+            sketch: Rc::clone(&self.sketch),
+            plan: Rc::clone(&self.plan),
+            jobs: running_jobs(&run),
+            shadow: run.clone(),
+            run,
+            script: self.script,
+            witness,
+            timers: BTreeSet::new(),
+            events: Vec::new(),
+            told: Vec::new(),
+            now,
+            luck: self.luck.clone(),
+            crashes_left: 0,
+            deadly: false,
+            retries_left: 0,
+            marks: Vec::new(),
+            marked: 0,
+            talks: self.talks,
+        }
+    }
+
+    /// Until the run has ended for the last time.
+    fn go_on(&mut self) -> Checked {
+        for _ in 0..INPUTS_MAX {
+            if self.run.state().is_end() {
+                self.check_end()?;
+                if self.retries_left == 0 {
+                    return Ok(());
+                }
+                self.retries_left -= 1;
+                self.operate()?;
+            } else {
+                self.happen()?;
+            }
+        }
+        Err(format!("not ended after {INPUTS_MAX} inputs"))
+    }
+
+    /// Something happens.
+    fn happen(&mut self) -> Checked {
+        self.now = self.now.after(Duration::from_micros(self.luck.below(30_000)));
+        let dice = self.luck.below(1_000);
+        let runs = self.jobs.values().any(|job| job.started.is_some());
+        if (dice < 8 || (self.deadly && runs)) && self.crashes_left > 0 {
+            self.crashes_left -= 1;
+            return self.die();
+        }
+        if dice < 9 && self.luck.percent(20) {
+            return self.input(Input::Cancel { reason: "at random".into() });
+        }
+        if dice < 20 && !self.told.is_empty() {
+            return self.tell_again();
+        }
+        if dice < 26 && !self.witness.letters.is_empty() {
+            return self.replay_or_give_up();
+        }
+        let due = self.timers.first().is_some_and(|(due, _)| *due <= self.now);
+        if self.jobs.is_empty() || (due && dice < 500) {
+            if let Some((due, timer)) = self.timers.pop_first() {
+                self.now = self.now.max(due);
+                return self.input(Input::Due(timer));
+            }
+            ensure!(self.run.state() == RunState::Parked, "nothing is under way: {:?}", self.run);
+            return self.replay_or_give_up();
+        }
+        let chosen = self.luck.index(self.jobs.len());
+        let (&unit, &job) = self.jobs.iter().nth(chosen).unwrap();
+        let fencing = job.fencing;
+        if job.started.is_none() && (job.durable_start || dice < 600) {
+            return self.input(Input::Started { unit, fencing, at: self.now });
+        }
+        if dice > 985 {
+            return self.input(Input::Interrupted { unit, fencing });
+        }
+        let era = self.witness.era_of(unit);
+        let outcome = self.script.outcome(unit, era, job.attempt);
+        let started = job.started.unwrap_or(self.now);
+        let ended = self.now.after(Duration::from_micros(self.luck.below(10_000)));
+        self.now = ended;
+        self.told.push((unit, fencing));
+        self.input(Input::Finished { unit, fencing, started, ended, outcome })
+    }
+
+    /// An outcome comes late, or twice: it must change nothing.
+    fn tell_again(&mut self) -> Checked {
+        let (unit, fencing) = self.told[self.luck.index(self.told.len())];
+        if self.jobs.get(&unit).is_some_and(|job| job.fencing == fencing) {
+            return Ok(());
+        }
+        let outcome = self.script.outcome(unit, 9, 9);
+        let (started, ended) = (self.now, self.now);
+        let before = self.events.len();
+        self.input(Input::Finished { unit, fencing, started, ended, outcome })?;
+        ensure!(self.events.len() == before, "I17: a stale outcome of {unit:?} changed something");
+        Ok(())
+    }
+
+    fn replay_or_give_up(&mut self) -> Checked {
+        let letters: Vec<Unit> = self.witness.letters.iter().copied().collect();
+        let unit = letters[self.luck.index(letters.len())];
+        let parked = self.run.unit_state(&self.plan, unit) == Some(crate::run::StepState::Parked);
+        self.witness.era += 1;
+        if parked && self.luck.percent(40) {
+            self.witness.given_up.insert(unit);
+            return self.input(Input::GiveUp { unit, reason: "at random".into() });
+        }
+        self.input(Input::Replay { unit, input: None })
+    }
+
+    /// An operator starts the ended run again.
+    fn operate(&mut self) -> Checked {
+        self.witness.era += 1;
+        let letters = !self.witness.letters.is_empty();
+        let from = match self.luck.below(4) {
+            0 if letters => return self.replay_or_give_up(),
+            0 | 1 => RetryFrom::Failed,
+            2 => RetryFrom::Start,
+            _ => {
+                let step = self.luck.index(self.sketch.steps.len());
+                RetryFrom::Step(self.witness.node(step))
+            }
+        };
+        self.input(Input::Retry(from))
+    }
+
+    /// One input, and all that must hold after it.
+    fn input(&mut self, input: Input) -> Checked {
+        if self.talks {
+            println!("{} {input:?}", self.now);
+        }
+        let mut step = Step::default();
+        self.run.advance(&self.plan, &input, self.now, &mut step);
+        if let Input::Started { unit, at, .. } = input
+            && let Some(job) = self.jobs.get_mut(&unit)
+        {
+            job.started = Some(at);
+        }
+        self.take(&step)
+    }
+
+    /// The process dies; what it knew is gone, what it wrote is not.
+    fn die(&mut self) -> Checked {
+        for (unit, job) in std::mem::take(&mut self.jobs) {
+            if job.started.is_some() {
+                self.witness.died_in(unit);
+            }
+        }
+        self.timers.clear();
+        let snapshot = serde_json::to_string(&self.shadow).unwrap();
+        self.run = serde_json::from_str(&snapshot).unwrap();
+        ensure!(self.run == self.shadow, "a snapshot changed something: {snapshot}");
+        let mut step = Step::default();
+        self.run.recover(&self.plan, self.now, &mut step);
+        if self.talks {
+            println!("{} died", self.now);
+        }
+        self.take_events(&step)?;
+        self.shadow = self.run.clone();
+        self.take_effects(&step)
+    }
+
+    fn take(&mut self, step: &Step) -> Checked {
+        let effects = self.take_events(step)?;
+        ensure!(effects == step.effects, "a replay has other effects: {effects:?} {step:?}");
+        ensure!(self.shadow == self.run, "I10: a replay leads elsewhere");
+        self.take_effects(step)
+    }
+
+    /// The events are in the journal: a replay follows them.
+    fn take_events(&mut self, step: &Step) -> Result<Vec<Effect>, String> {
+        let mut effects = Vec::new();
+        for event in &step.events {
+            if self.talks {
+                println!("    {event:?}");
+            }
+            self.check_verdict(event)?;
+            self.check_opening(event)?;
+            self.shadow.apply(&self.plan, event, &mut effects);
+            self.witness.event(event, &self.jobs, self.script)?;
+            if self.marked > 0 && self.luck.percent(self.marked) {
+                self.marks.push((self.shadow.clone(), self.witness.clone(), self.now));
+            }
+        }
+        self.events.extend(step.events.iter().cloned());
+        Ok(effects)
+    }
+
+    /// The events are durable: their effects are released.
+    fn take_effects(&mut self, step: &Step) -> Checked {
+        for event in &step.events {
+            if let Event::Succeeded { unit, .. }
+            | Event::AttemptFailed { unit, .. }
+            | Event::Interrupted { unit, .. } = event
+            {
+                self.jobs.remove(unit);
+            }
+        }
+        for effect in &step.effects {
+            if self.talks {
+                println!("        {effect:?}");
+            }
+            match *effect {
+                Effect::Dispatch { unit, attempt, fencing, durable_start } => {
+                    self.witness.dispatch(unit, attempt, fencing, self.now)?;
+                    self.check_dependencies(unit)?;
+                    let job = Job { attempt, fencing, durable_start, started: None };
+                    let old = self.jobs.insert(unit, job);
+                    ensure!(old.is_none(), "{unit:?} was handed out twice");
+                }
+                Effect::Arm { timer, due } => {
+                    self.timers.insert((due, timer));
+                }
+                Effect::Abort { unit, fencing } => {
+                    if self.jobs.get(&unit).is_some_and(|job| job.fencing == fencing) {
+                        self.jobs.remove(&unit);
+                    }
+                }
+                Effect::Bury { unit } => {
+                    ensure!(self.witness.letters.insert(unit), "a second letter for {unit:?}");
+                }
+                Effect::Exhume { unit } => {
+                    self.witness.letters.remove(&unit);
+                }
+                Effect::End => {
+                    ensure!(self.jobs.is_empty(), "ended with {:?}", self.jobs);
+                    self.timers.clear();
+                }
+            }
+        }
+        for effect in &step.effects {
+            if let Effect::Dispatch { unit, fencing, .. } = effect
+                && self.jobs.get(unit).is_some_and(|job| job.fencing == *fencing)
+            {
+                let over = self.witness.ended.contains_key(unit);
+                ensure!(!over, "{unit:?} starts, and has ended");
+                ensure!(!self.witness.cancelled, "I16: {unit:?} starts in a cancelled run");
+                ensure!(!self.witness.stopped, "{unit:?} starts after `fail_fast`");
+            }
+        }
+        self.check_owed()?;
+        self.check_slots()
+    }
+
+    /// What the run says it is owed is what is outstanding.
+    fn check_owed(&self) -> Checked {
+        let owed = self.run.owed(&self.plan);
+        let mut waiting: BTreeSet<_> = self
+            .jobs
+            .iter()
+            .filter(|(_, job)| job.started.is_none())
+            .map(|(unit, job)| (*unit, job.attempt, job.fencing))
+            .collect();
+        let mut timers = self.timers.clone();
+        for effect in owed {
+            match effect {
+                Effect::Dispatch { unit, attempt, fencing, .. } => {
+                    let known = waiting.remove(&(unit, attempt, fencing));
+                    ensure!(known, "{unit:?} is owed, and was not handed out");
+                }
+                Effect::Arm { timer, due } => {
+                    ensure!(timers.remove(&(due, timer)), "{timer:?} is owed, and was not armed");
+                }
+                Effect::End => ensure!(self.run.state().is_end(), "an end is owed too early"),
+                Effect::Abort { .. } | Effect::Bury { .. } | Effect::Exhume { .. } => {
+                    return Err(format!("{effect:?} cannot be owed"));
+                }
+            }
+        }
+        ensure!(waiting.is_empty(), "handed out, and not owed: {waiting:?}");
+        for (due, timer) in timers {
+            let mut events = Vec::new();
+            self.run.decide(&self.plan, &Input::Due(timer), due.max(self.now), &mut events);
+            ensure!(events.is_empty(), "{timer:?} matters, and is not owed: {events:?}");
+        }
+        Ok(())
+    }
+
+    /// No more attempts at once than the run and its fan-outs may have.
+    fn check_slots(&self) -> Checked {
+        if let Some(max) = self.sketch.max_parallel {
+            let max = usize::try_from(max).unwrap();
+            ensure!(self.jobs.len() <= max, "{} at once, {max} may be", self.jobs.len());
+        }
+        for (place, step) in self.sketch.steps.iter().enumerate() {
+            if let VerbSketch::Each(each) = &step.verb
+                && let Some(max) = each.max_parallel
+            {
+                let node = self.witness.node(place);
+                let of_it = |unit: &&Unit| {
+                    unit.has_item() && self.plan.node(unit.node).parent.unwrap_or(unit.node) == node
+                };
+                let items: BTreeSet<u32> =
+                    self.jobs.keys().filter(of_it).map(|unit| unit.item).collect();
+                ensure!(items.len() <= usize::try_from(max).unwrap(), "items at once: {items:?}");
+            }
+        }
+        Ok(())
+    }
+
+    /// The step that a unit belongs to, and its siblings.
+    pub(super) fn sketched(&self, unit: Unit) -> (&Sketched, &[Sketched]) {
+        self.witness.sketched(&self.sketch, unit)
+    }
+
+    /// The unit of a sibling.
+    pub(super) fn sibling(&self, unit: Unit, place: usize) -> Unit {
+        let siblings = self.sketched(unit).1;
+        let node = self.plan.node(unit.node);
+        let id = match node.parent {
+            Some(parent) => self
+                .plan
+                .body(parent)
+                .find(|id| self.plan.node(*id).id.as_str() == siblings[place].id),
+            None => Some(self.witness.node(place)),
+        };
+        Unit { node: id.unwrap_or(NodeId(u32::MAX)), ..unit }
+    }
+}
+
+/// What a run believes to be under way with somebody.
+fn running_jobs(run: &Run) -> BTreeMap<Unit, Job> {
+    let tops = run.tops().zip(&run.units);
+    let items = run.live_fans().flat_map(|at| run.item_units(at).zip(&run.fans[at].units));
+    let running = tops.chain(items).filter(|(_, state)| state.phase == Phase::Running);
+    let job = |fencing| {
+        let started = Some(Timestamp::default());
+        Job { attempt: 1, fencing, durable_start: false, started }
+    };
+    running.map(|(unit, state)| (unit, job(state.fencing))).collect()
+}
