@@ -29,14 +29,14 @@ const RUNS_FOLDER: &str = "runs";
 
 pub(super) async fn launch(builder: EngineBuilder) -> Result<Engine, Error> {
     let clock = Clock::system();
-    let journal = open(builder.folder.as_deref())?;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let shards = builder.shards.unwrap_or(cores).clamp(1, usize::from(SHARDS));
+    let journal = open(builder.folder.as_deref(), shards)?;
     let mut recovery = recover(journal.as_ref())?;
     let unknown = builder.plans.iter().filter(|plan| !recovery.plans.contains_key(&plan.hash));
     let new: Vec<_> = unknown.map(define).collect();
     let plans: Vec<Arc<Plan>> = builder.plans.into_iter().map(Arc::new).collect();
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let queues = queues(&builder.queues, plans.iter().chain(recovery.plans.values()), cores);
-    let shards = builder.shards.unwrap_or(cores).clamp(1, usize::from(SHARDS));
     let shared = Arc::new(Shared {
         clock,
         logged: builder.folder.is_some(),
@@ -53,7 +53,7 @@ pub(super) async fn launch(builder: EngineBuilder) -> Result<Engine, Error> {
         journal_failures: Inbox::new(),
         journal,
     });
-    keep_definitions(&shared, new).await?;
+    keep_definitions(&shared, new, recovery.keep_from).await?;
     let watchdog = watchdog::watch(&shared).map_err(|error| Error::Start(error.to_string()))?;
     let supervisor = Supervisor::start(&shared).await.map_err(Error::Start)?;
     if builder.hold {
@@ -67,9 +67,11 @@ pub(super) async fn launch(builder: EngineBuilder) -> Result<Engine, Error> {
     Ok(Engine(Arc::new(Inner { shared, supervisor, damage, _watchdog: watchdog })))
 }
 
-fn open(folder: Option<&Path>) -> Result<Arc<dyn Journal>, Error> {
+/// One more than the shards reports what it needs of the log: this module, for what is set aside.
+fn open(folder: Option<&Path>, shards: usize) -> Result<Arc<dyn Journal>, Error> {
+    let options = Options { shards: shards + 1, ..Options::default() };
     Ok(match folder {
-        Some(folder) => Arc::new(RedbJournal::open(folder, &Options::default())?),
+        Some(folder) => Arc::new(RedbJournal::open(folder, &options)?),
         None => Arc::new(MemoryJournal::new()),
     })
 }
@@ -106,12 +108,13 @@ fn define(plan: &Plan) -> Write {
 }
 
 /// Makes new versions durable before any run of them.
-async fn keep_definitions(shared: &Shared, writes: Vec<Write>) -> Result<(), Error> {
-    if writes.is_empty() {
-        return Ok(());
-    }
+async fn keep_definitions(
+    shared: &Shared,
+    writes: Vec<Write>,
+    keep_from: Option<Lsn>,
+) -> Result<(), Error> {
     let (told, durable) = oneshot::channel();
-    let batch = Batch { writes, keep_from: Some(Lsn(0)), ..Batch::default() };
+    let batch = Batch { shard: shared.shards.len(), writes, keep_from, ..Batch::default() };
     shared.journal.append(batch, Box::new(move |result| drop(told.send(result))));
     let stopped = || Error::Start("the journal has stopped".to_owned());
     durable.await.map_err(|_| stopped())??;
@@ -137,8 +140,13 @@ fn hand_out(shared: &Shared, recovery: &mut Recovery, resume: &Resume) {
         let place = ShardId::of_key(&key).index() % keys.len();
         keys[place].push((key, entry));
     }
-    for (inbox, (mut runs, keys)) in shared.shards.iter().zip(parts.into_iter().zip(keys)) {
+    for (index, (mut runs, keys)) in parts.into_iter().zip(keys).enumerate() {
         runs.sort_by_key(|run| run.first);
+        let keep_from = runs.first().map(|run| run.first);
+        shared
+            .journal
+            .append(Batch { shard: index, keep_from, ..Batch::default() }, Box::new(|_| ()));
+        let inbox = &shared.shards[index];
         inbox.send(Request::Keys(keys));
         inbox.send(Request::Adopt(runs));
     }

@@ -15,8 +15,13 @@ pub(super) struct Recovery {
     pub(super) plans: HashMap<DefinitionHash, Arc<Plan>>,
     pub(super) keys: Vec<(Box<str>, KeyEntry)>,
     pub(super) damage: Vec<Damage>,
+    /// The oldest record of a run that is set aside: the log keeps it.
+    pub(super) keep_from: Option<Lsn>,
     /// Runs that are not touched: something of them cannot be read.
     set_aside: HashSet<RunId>,
+    /// Runs whose first records are not in the log, with the first that is. Such a run was archived
+    /// when the log was cut; the record that says so follows.
+    headless: HashMap<RunId, Lsn>,
     effects: Vec<Effect>,
 }
 
@@ -37,6 +42,10 @@ pub(super) fn recover(journal: &dyn Journal) -> Result<Recovery, JournalError> {
         recovery.define(hash, &source);
     }
     let damage = journal.replay(&mut |lsn, record| recovery.visit(lsn, &record))?;
+    for (run, lsn) in std::mem::take(&mut recovery.headless) {
+        let what = "its first record is missing".to_owned();
+        recovery.set_aside(Damage { place: Place::Log, lsn, run: Some(run), what });
+    }
     for damage in damage {
         recovery.set_aside(damage);
     }
@@ -71,6 +80,7 @@ impl Recovery {
             RecordKind::Snapshot => self.snapshot(lsn, record),
             RecordKind::Archived => {
                 self.runs.remove(&record.run);
+                self.headless.remove(&record.run);
                 Ok(())
             }
         };
@@ -89,7 +99,8 @@ impl Recovery {
             return Ok(());
         }
         let Some(Event::Accepted(accepted)) = events.first() else {
-            return Err("its first record is missing".to_owned());
+            self.headless.entry(record.run).or_insert(lsn);
+            return Ok(());
         };
         let definition = accepted.definition;
         let plan = self.plan(definition)?;
@@ -102,6 +113,7 @@ impl Recovery {
         let run: Run = codec::decode_run(&record.body).map_err(|error| error.to_string())?;
         let definition = run.accepted().definition;
         let plan = self.plan(definition)?;
+        self.headless.remove(&record.run);
         self.runs.insert(record.run, Found { run, definition, first: lsn, plan });
         Ok(())
     }
@@ -114,10 +126,13 @@ impl Recovery {
     /// way then are.
     fn set_aside(&mut self, damage: Damage) {
         if damage.place == Place::Log {
-            match damage.run {
-                Some(run) => drop(self.runs.remove(&run)),
-                None => self.runs.retain(|_, found| found.first > damage.lsn),
-            }
+            let concerned = |run: &RunId, found: &Found| match damage.run {
+                Some(damaged) => *run == damaged,
+                None => found.first <= damage.lsn,
+            };
+            let gone = self.runs.extract_if(|run, found| concerned(run, found));
+            let first = gone.map(|(_, found)| found.first).fold(damage.lsn, Lsn::min);
+            self.keep_from = Some(self.keep_from.map_or(first, |lsn| lsn.min(first)));
             self.set_aside.extend(damage.run);
         }
         self.damage.push(damage);
