@@ -5,9 +5,9 @@
 //! without building values that nobody reads. `+ * ** ~` become calls of `chain`, which minds the size
 //! of what it makes. Every name, filter and test is known or refused here.
 
+mod filters;
 mod postfix;
-
-use std::ops::Range;
+mod stream;
 
 use super::CompileError;
 use super::functions;
@@ -73,7 +73,7 @@ struct Parser<'s> {
 
 type Parse<T> = Result<T, CompileError>;
 
-impl<'s> Parser<'s> {
+impl Parser<'_> {
     fn expression(&mut self) -> Parse<Piece> {
         self.deeper()?;
         let mut value = self.or()?;
@@ -308,78 +308,6 @@ impl<'s> Parser<'s> {
         Ok(all)
     }
 
-    fn filters(&mut self, mut value: Piece) -> Parse<Piece> {
-        loop {
-            if self.eat("|") {
-                value = self.filter(value)?;
-            } else if self.eat("is") {
-                value = self.test(value)?;
-            } else {
-                return Ok(value);
-            }
-        }
-    }
-
-    fn filter(&mut self, value: Piece) -> Parse<Piece> {
-        let token = self.next_name("the name of a filter")?;
-        let name = self.text(token);
-        if !functions::is_filter(name) {
-            return Err(self.unknown("filter", token, functions::filters()));
-        }
-        if let (Some(path), "default" | "d") = (value.path, name) {
-            self.paths[path].lenient = true;
-        }
-        let args = if self.eat("(") { self.arguments()? } else { Piece::new("") };
-        let args = self.nested("(", args, ")")?;
-        Ok(value.followed_by(&format!("|{name}"), args))
-    }
-
-    fn test(&mut self, value: Piece) -> Parse<Piece> {
-        let not = if self.eat("not") { "not " } else { "" };
-        let token = self.next_name("the name of a test")?;
-        let name = self.text(token);
-        if !functions::is_test(name) {
-            return Err(self.unknown("test", token, functions::TESTS.iter().copied()));
-        }
-        if let (Some(path), "defined" | "undefined") = (value.path, name) {
-            self.paths[path].lenient = true;
-            self.paths[path].defined = true;
-        }
-        let args = if self.eat("(") {
-            self.arguments()?
-        } else if self.begins_argument() {
-            self.negation()?
-        } else {
-            Piece::new("")
-        };
-        let args = self.nested("(", args, ")")?;
-        Ok(value.followed_by(&format!(" is {not}{name}"), args))
-    }
-
-    /// Whether a test without parentheses has an argument: `x is divisibleby 3`.
-    fn begins_argument(&self) -> bool {
-        const WORDS: [&str; 7] = ["and", "or", "not", "if", "else", "is", "in"];
-        self.peek().is_some_and(|token| match token.kind {
-            Kind::Name => !WORDS.contains(&self.text(token)),
-            Kind::Text | Kind::Number => true,
-            Kind::Sign => matches!(self.text(token), "[" | "{"),
-        })
-    }
-
-    fn unknown(
-        &self,
-        what: &str,
-        token: Token,
-        known: impl Iterator<Item = &'static str>,
-    ) -> CompileError {
-        let name = self.text(token);
-        let error = self.error(format!("unknown {what} `{name}`"), token.span());
-        match nearest(name, known) {
-            Some(near) => error.with_help(format!("did you mean `{near}`?")),
-            None => error,
-        }
-    }
-
     fn deeper(&mut self) -> Parse<()> {
         self.depth += 1;
         if self.depth > DEPTH_MAX { Err(self.too_deep()) } else { Ok(()) }
@@ -397,72 +325,5 @@ impl<'s> Parser<'s> {
     fn too_deep(&self) -> CompileError {
         let message = format!("the expression is nested more than {DEPTH_MAX} deep");
         self.error(message, 0..self.source.len())
-    }
-
-    fn text(&self, token: Token) -> &'s str {
-        &self.source[token.span()]
-    }
-
-    fn peek(&self) -> Option<Token> {
-        self.tokens.get(self.at).copied()
-    }
-
-    fn next(&mut self) -> Option<Token> {
-        let token = self.peek()?;
-        self.at += 1;
-        Some(token)
-    }
-
-    fn start(&self) -> usize {
-        self.peek().map_or(self.source.len(), |token| token.start)
-    }
-
-    fn peek_is(&self, text: &str) -> bool {
-        self.peek().is_some_and(|token| token.kind != Kind::Text && self.text(token) == text)
-    }
-
-    fn eat(&mut self, text: &str) -> bool {
-        let is_it = self.peek_is(text);
-        self.at += usize::from(is_it);
-        is_it
-    }
-
-    fn expect(&mut self, text: &str) -> Parse<()> {
-        self.expect_either(text, text)
-    }
-
-    /// Takes `text`, or leaves `end` to be taken.
-    fn expect_either(&mut self, text: &str, end: &str) -> Parse<()> {
-        if self.eat(text) || (text != end && self.peek_is(end)) {
-            return Ok(());
-        }
-        let expected =
-            if text == end { format!("`{text}`") } else { format!("`{text}` or `{end}`") };
-        Err(match self.peek() {
-            Some(token) => self.unexpected(token, &expected),
-            None => self.ends(&expected),
-        })
-    }
-
-    fn next_name(&mut self, what: &str) -> Parse<Token> {
-        match self.next() {
-            Some(token) if token.kind == Kind::Name => Ok(token),
-            Some(token) => Err(self.unexpected(token, what)),
-            None => Err(self.ends(what)),
-        }
-    }
-
-    fn ends(&self, missing: &str) -> CompileError {
-        let end = self.source.len();
-        self.error(format!("the expression ends where {missing} is missing"), end..end)
-    }
-
-    fn unexpected(&self, token: Token, expected: &str) -> CompileError {
-        let message = format!("unexpected `{}`, expected {expected}", self.text(token));
-        self.error(message, token.span())
-    }
-
-    fn error(&self, message: impl Into<String>, span: Range<usize>) -> CompileError {
-        CompileError::new(self.source, message, span)
     }
 }

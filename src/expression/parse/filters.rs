@@ -1,0 +1,81 @@
+//! Filters and tests: `value | upper`, `value is defined`.
+
+use super::super::CompileError;
+use super::super::functions;
+use super::super::lex::{Kind, Token};
+use super::{Parse, Parser, Piece};
+use crate::definition::nearest;
+
+impl Parser<'_> {
+    pub(super) fn filters(&mut self, mut value: Piece) -> Parse<Piece> {
+        loop {
+            if self.eat("|") {
+                value = self.filter(value)?;
+            } else if self.eat("is") {
+                value = self.test(value)?;
+            } else {
+                return Ok(value);
+            }
+        }
+    }
+
+    fn filter(&mut self, value: Piece) -> Parse<Piece> {
+        let token = self.next_name("the name of a filter")?;
+        let name = self.text(token);
+        if !functions::is_filter(name) {
+            return Err(self.unknown("filter", token, functions::filters()));
+        }
+        if let (Some(path), "default" | "d") = (value.path, name) {
+            self.paths[path].lenient = true;
+        }
+        let args = if self.eat("(") { self.arguments()? } else { Piece::new("") };
+        let args = self.nested("(", args, ")")?;
+        Ok(value.followed_by(&format!("|{name}"), args))
+    }
+
+    fn test(&mut self, value: Piece) -> Parse<Piece> {
+        let not = if self.eat("not") { "not " } else { "" };
+        let token = self.next_name("the name of a test")?;
+        let name = self.text(token);
+        if !functions::is_test(name) {
+            return Err(self.unknown("test", token, functions::TESTS.iter().copied()));
+        }
+        if let (Some(path), "defined" | "undefined") = (value.path, name) {
+            self.paths[path].lenient = true;
+            self.paths[path].defined = true;
+        }
+        let args = if self.eat("(") {
+            self.arguments()?
+        } else if self.begins_argument() {
+            self.negation()?
+        } else {
+            Piece::new("")
+        };
+        let args = self.nested("(", args, ")")?;
+        Ok(value.followed_by(&format!(" is {not}{name}"), args))
+    }
+
+    /// Whether a test without parentheses has an argument: `x is divisibleby 3`.
+    fn begins_argument(&self) -> bool {
+        const WORDS: [&str; 7] = ["and", "or", "not", "if", "else", "is", "in"];
+        self.peek().is_some_and(|token| match token.kind {
+            Kind::Name => !WORDS.contains(&self.text(token)),
+            Kind::Text | Kind::Number => true,
+            Kind::Sign => matches!(self.text(token), "[" | "{"),
+        })
+    }
+
+    fn unknown(
+        &self,
+        what: &str,
+        token: Token,
+        known: impl Iterator<Item = &'static str>,
+    ) -> CompileError {
+        let name = self.text(token);
+        let error = self.error(format!("unknown {what} `{name}`"), token.span());
+        match nearest(name, known) {
+            Some(near) => error.with_help(format!("did you mean `{near}`?")),
+            None => error,
+        }
+    }
+}
