@@ -54,7 +54,8 @@ impl Run {
             let phase = self.units[unit.node.index()].phase;
             let runs = matches!(phase, Phase::Running | Phase::Tried | Phase::Fanned);
             let deaf = planted(Fault::DeafRetries) && phase == Phase::Retrying;
-            if !phase.is_end() && !(only_starts && runs) && !deaf {
+            let goes_on = only_starts && runs;
+            if !phase.is_end() && !goes_on && !deaf {
                 self.work.push_back(unit);
             }
         }

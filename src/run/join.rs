@@ -117,20 +117,8 @@ impl Run {
                 let more = state.more();
                 more.lost = more.lost.saturating_add(1);
                 let lost = more.lost;
-                left > 0 && self.is_out_of_reach(plan, unit, lost)
+                left > 0 && is_out_of_reach(plan, unit, lost)
             }
-        }
-    }
-
-    /// Whether too few dependencies can still succeed.
-    fn is_out_of_reach(&self, plan: &Plan, unit: Unit, lost: u32) -> bool {
-        let node = plan.node(unit.node);
-        match node.join {
-            Join::Count(wanted) => {
-                let all = count(needs(plan, node).count());
-                all.saturating_sub(lost) < wanted.min(all)
-            }
-            Join::All | Join::Settled => false,
         }
     }
 
@@ -140,7 +128,7 @@ impl Run {
         let Phase::Pending(waiting) = state.phase else { return false };
         let lost = state.more.as_ref().map_or(0, |more| more.lost);
         waiting == 0
-            || self.is_out_of_reach(plan, unit, lost)
+            || is_out_of_reach(plan, unit, lost)
             || (plan.node(unit.node).join == Join::All && self.refusing(plan, unit).is_some())
     }
 
@@ -266,6 +254,18 @@ impl Run {
                 self.work.push_back(Unit::of(id));
             }
         }
+    }
+}
+
+/// Whether too few dependencies can still succeed.
+fn is_out_of_reach(plan: &Plan, unit: Unit, lost: u32) -> bool {
+    let node = plan.node(unit.node);
+    match node.join {
+        Join::Count(wanted) => {
+            let all = count(needs(plan, node).count());
+            all.saturating_sub(lost) < wanted.min(all)
+        }
+        Join::All | Join::Settled => false,
     }
 }
 

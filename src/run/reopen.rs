@@ -75,8 +75,7 @@ impl Run {
     pub(super) fn decide_replay(
         &self,
         plan: &Plan,
-        unit: Unit,
-        input: Option<Payload>,
+        (unit, input): (Unit, Option<Payload>),
         at: Timestamp,
         out: &mut Vec<Event>,
     ) {

@@ -40,7 +40,7 @@ pub(super) fn decide(run: &Run, plan: &Plan, input: &Input, now: Timestamp, out:
         }
         Input::Retry(from) => run.decide_retry(plan, from, now, out),
         Input::Replay { unit, input } => {
-            run.decide_replay(plan, *unit, input.clone(), now, out);
+            run.decide_replay(plan, (*unit, input.clone()), now, out);
         }
         Input::GiveUp { unit, reason } => {
             if run.unit_state(plan, *unit) == Some(StepState::Parked) {

@@ -1,7 +1,7 @@
 //! Dispatching, within the run's `max_parallel`.
 
 use super::fault::{Fault, planted};
-use super::table::index;
+
 use super::unit::Phase;
 use super::{Act, Effect, Run, Stop, Timer, Unit};
 use crate::clock::Timestamp;
@@ -106,11 +106,6 @@ impl Run {
             .enumerate()
             .filter(|(_, fan)| self.units[fan.node.index()].phase == Phase::Fanned)
             .map(|(at, _)| at)
-    }
-
-    /// The state of a fan-out's unit by its place.
-    pub(super) fn fan_unit(&self, at: usize, place: u32) -> Option<&super::UnitState> {
-        self.fans.get(at)?.units.get(index(place))
     }
 }
 

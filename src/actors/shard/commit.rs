@@ -96,7 +96,7 @@ impl Out {
 
     /// Turns one decision into records, writes, and what waits for them.
     pub(super) fn collect(&mut self, round: Round<'_>, step: &Step) {
-        let Round { shared, id, live, now } = round;
+        let Round { shared, id, live, now: _ } = round;
         let logged = shared.logged && live.durability != Durability::Memory;
         if logged && !step.events.is_empty() {
             let body = codec::encode_events(&step.events);

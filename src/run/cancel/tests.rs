@@ -1,3 +1,5 @@
+#![expect(clippy::too_many_lines, reason = "a story is a table")]
+
 use expect_test::expect;
 
 use crate::run::tests::check;

@@ -63,7 +63,7 @@ impl World {
         let wanted = match step.when {
             When::Always => true,
             When::Never => false,
-            When::EvenItem => unit.item % 2 == 0,
+            When::EvenItem => unit.item.is_multiple_of(2),
             When::Status(other) => has(&other),
             When::Value(other) => match self.output(on(&other)) {
                 Some(output) => output["n"].as_u64().unwrap().is_multiple_of(2),
@@ -180,7 +180,7 @@ impl World {
         }
         // A step that was not opened again stays what it was, whatever became of the others.
         let age = |unit: Unit| self.witness.ended.get(&unit).copied().unwrap_or(0);
-        let own = self.witness.begun_in(unit).unwrap_or(age(unit));
+        let own = self.witness.begun_in(unit).unwrap_or_else(|| age(unit));
         if step.needs().iter().any(|need| age(self.sibling(unit, *need)) > own) {
             return Ok(());
         }
@@ -272,10 +272,10 @@ impl World {
                 let inner = Unit::item(node, item);
                 let own_verb = each.body.is_none();
                 if own_verb {
-                    self.check_item(inner)?
+                    self.check_item(inner)?;
                 } else {
-                    self.check_unit(inner)?
-                };
+                    self.check_unit(inner)?;
+                }
                 fails |=
                     self.is_hard(inner) || (own_verb && self.state(inner) == StepState::Failed);
                 if let Some(output) = self.output(inner) {
@@ -364,10 +364,12 @@ impl World {
         {
             self.witness.stopped = true;
         }
-        let (unit, due) = match event {
-            Event::RetryScheduled { unit, due, .. } => (*unit, Some(*due)),
-            Event::Failed { unit, .. } => (*unit, None),
-            _ => return Ok(()),
+        let (unit, due) = if let Event::RetryScheduled { unit, due, .. } = event {
+            (*unit, Some(*due))
+        } else if let Event::Failed { unit, .. } = event {
+            (*unit, None)
+        } else {
+            return Ok(());
         };
         let Some((miss, tries, ended)) = self.witness.judged.remove(&unit) else {
             ensure!(due.is_none(), "{unit:?} is tried again, and has not failed");

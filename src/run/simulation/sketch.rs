@@ -172,7 +172,7 @@ impl Sketch {
 
     fn step(&self, place: usize, luck: &mut Luck) -> Sketched {
         let near = place.saturating_sub(8);
-        let mut some = |chance: u64, luck: &mut Luck| -> Vec<usize> {
+        let some = |chance: u64, luck: &mut Luck| -> Vec<usize> {
             (near..place).filter(|_| luck.percent(chance)).collect()
         };
         let (waits, mut reads, asks) = (some(18, luck), some(8, luck), some(5, luck));
@@ -206,9 +206,8 @@ impl Sketch {
             Sketched { waits, reads, asks, when, verb, ..plain(format!("n{place}"), luck) };
         let needs = step.needs().len();
         step.join = match join {
-            JoinSketch::Count(_) if needs == 0 => JoinSketch::All,
+            _ if needs == 0 => JoinSketch::All,
             JoinSketch::Count(_) => JoinSketch::Count(1 + luck.index(needs.min(3))),
-            JoinSketch::All | JoinSketch::Settled if needs == 0 => JoinSketch::All,
             JoinSketch::All | JoinSketch::Settled => join,
         };
         step

@@ -136,6 +136,7 @@ impl Witness {
     }
 
     /// Something has happened.
+    #[expect(clippy::too_many_lines, reason = "every event by name")]
     pub(super) fn event(
         &mut self,
         event: &Event,

@@ -79,7 +79,8 @@ impl Story {
         let (input, delay) = match first.strip_prefix("accept") {
             Some(rest) => {
                 lines.next();
-                let (delay, input) = rest.trim().split_once(' ').unwrap_or((rest.trim(), "{}"));
+                let (delay, input) =
+                    rest.trim().split_once(' ').unwrap_or_else(|| (rest.trim(), "{}"));
                 (input, parse_duration(delay).unwrap_or_default())
             }
             None => ("{}", Duration::ZERO),
