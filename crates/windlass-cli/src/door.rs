@@ -9,11 +9,8 @@ use windlass::run::RunSummary;
 use windlass::{Engine, Error, Resume, RunFilter, RunId, RunState};
 
 use crate::exit::{Exit, Problem};
-use crate::output;
 use crate::style::{WARN, paint};
-
-/// What belongs to the machine and not to a workflow.
-const SETTINGS_FILE: &str = "engine.toml";
+use crate::{output, source};
 
 /// So many runs are searched for a prefix.
 const SEARCHED_MAX: usize = 1_000_000;
@@ -30,8 +27,8 @@ pub(crate) enum Work {
 /// Opens a data folder. No run goes on before it is woken.
 pub(crate) async fn open(folder: &Path, plan: Option<Plan>, work: Work) -> Result<Engine, Problem> {
     let mut builder = Engine::builder().data_dir(folder).resume(Resume::Nothing);
-    if Path::new(SETTINGS_FILE).is_file() {
-        builder = builder.settings(SETTINGS_FILE)?;
+    if Path::new(source::SETTINGS_FILE).is_file() {
+        builder = builder.settings(source::SETTINGS_FILE)?;
     }
     if let Some(plan) = plan {
         builder = builder.plan(plan);

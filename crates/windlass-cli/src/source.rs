@@ -11,6 +11,9 @@ use crate::output;
 /// The largest workflow file, in bytes.
 const FILE_BYTES_MAX: u64 = 16 << 20;
 
+/// What belongs to the machine and not to a workflow: queues.
+pub(crate) const SETTINGS_FILE: &str = "engine.toml";
+
 /// Where a bare name is looked for.
 const FOLDERS: [&str; 2] = [".", "workflows"];
 
@@ -91,6 +94,10 @@ impl Checked {
 pub(crate) fn check(path: &Path, tasks: &KnownTasks) -> Result<Checked, Problem> {
     let text = read(path)?;
     let shown = path.display().to_string();
+    if path.file_name().is_some_and(|name| name == SETTINGS_FILE) {
+        let (_, diagnostics) = definition::parse_settings(&shown, &text);
+        return Ok(Checked { path: shown, text, plan: None, diagnostics });
+    }
     let folder = folder_of(path);
     let (plan, diagnostics) = match plan::load(&shown, &text, folder.as_deref(), tasks) {
         Ok(loaded) => (Some(loaded.plan), loaded.warnings),

@@ -80,7 +80,17 @@ impl Follower<'_> {
         let followed = course.runs();
         let ending = course.follow(interrupts).await;
         course.close();
-        match ending? {
+        let ending = match ending {
+            Ok(ending) => ending,
+            Err(problem) => {
+                // Nobody reads any more, or the engine is not well: the run can go on later.
+                self.interrupted(&course, &followed);
+                let exit =
+                    if problem.exit == Exit::Done { Exit::Interrupted } else { problem.exit };
+                return Err(Problem { exit, ..problem });
+            }
+        };
+        match ending {
             Ending::Ended => {}
             Ending::Interrupted | Ending::Dropped => {
                 self.interrupted(&course, &followed);

@@ -140,7 +140,7 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Problem> {
     Ok(found)
 }
 
-/// Files below a folder; hidden folders and what is no workflow (`Cargo.toml`, `engine.toml`) is left out.
+/// Files below a folder; hidden folders and what is no workflow (`Cargo.toml`) is left out.
 fn walk(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     let mut entries: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).collect();
@@ -160,11 +160,10 @@ fn walk(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
 }
 
 /// TOML files that are known to be something else.
-const FOREIGN: [&str; 8] = [
+const FOREIGN: [&str; 7] = [
     "Cargo.toml",
     "clippy.toml",
     "deny.toml",
-    "engine.toml",
     "pyproject.toml",
     "rust-toolchain.toml",
     "rustfmt.toml",

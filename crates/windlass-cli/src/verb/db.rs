@@ -79,14 +79,16 @@ fn table(folder: &Path, stats: &JournalStats) -> String {
     let rows = [
         ("data folder", folder.display().to_string()),
         ("file size", size(stats.file_bytes)),
-        (
-            "log",
-            format!("{} in {}", source::count_u64(stats.records, "record"), size(stats.log_bytes)),
-        ),
+        ("log", source::count_u64(stats.records, "record") + &in_bytes(stats.log_bytes)),
         ("last record", stats.last_lsn.to_string()),
         ("finished runs", stats.archived.to_string()),
     ];
     rows.map(|(name, value)| format!("{}  {value}\n", paint(DIM, format!("{name:<13}")))).concat()
+}
+
+/// ` in 1.5 MB`, where it is known.
+fn in_bytes(bytes: u64) -> String {
+    if bytes == 0 { String::new() } else { format!(" in {}", size(bytes)) }
 }
 
 fn check(folder: &Path, json: bool, common: Common) -> Result<Exit, Problem> {

@@ -18,6 +18,10 @@ use crate::{output, plain, runtime, source};
 
 /// Run a workflow and follow it to its end
 #[derive(Debug, Args)]
+#[command(after_help = "\
+The output of the run goes to standard output, everything else to standard error.
+Queues are set in engine.toml in the current folder. Ctrl-C stops in order, twice at once;
+either way `windlass resume` goes on with the run.")]
 pub(crate) struct RunArgs {
     /// The workflow's file, or its name (NAME.toml here or in workflows/)
     #[arg(value_name = "FILE|NAME")]

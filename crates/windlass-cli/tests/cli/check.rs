@@ -181,6 +181,28 @@ fn a_folder_is_searched_and_foreign_files_are_left_out() {
 }
 
 #[test]
+fn the_settings_of_the_engine_are_checked_as_such() {
+    let place = Place::new();
+    place.file("engine.toml", "[queues.slow]\nworkers = 0\n");
+    check(
+        &place,
+        "check engine.toml",
+        expect![[r#"
+        exit 3
+        ── stdout
+        error[out-of-range]: queue `slow`: `workers` must be at least 1
+         --> engine.toml:2:11
+          |
+        2 | workers = 0
+          |           ^ too small
+
+        ── stderr
+             Checked 1 file, 1 error, 0 warnings
+    "#]],
+    );
+}
+
+#[test]
 fn a_bad_file_does_not_hide_the_others() {
     let place = Place::new();
     place.file("a.toml", "[steps.a\n");

@@ -98,6 +98,10 @@ fn help_of_run() {
 
               -h, --help
                       Print help (see a summary with '-h')
+
+            The output of the run goes to standard output, everything else to standard error.
+            Queues are set in engine.toml in the current folder. Ctrl-C stops in order, twice at once;
+            either way `windlass resume` goes on with the run.
         "#]],
     );
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(clippy::too_many_lines, reason = "what is printed stands in the tests as it is printed")]
 
+mod again;
 mod check;
 mod data;
 mod dlq;

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// A folder of its own with the binary to call in it.
@@ -146,4 +147,14 @@ fn redact_word(word: &str) -> String {
         return word.replace(core, "0.000s");
     }
     word.to_owned()
+}
+
+/// One JSON value a line.
+pub(crate) fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The only run's id.
+pub(crate) fn only_run(place: &Place) -> String {
+    lines(&place.call("runs --json").code(0).out)[0]["id"].as_str().unwrap().to_owned()
 }
