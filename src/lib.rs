@@ -16,7 +16,7 @@ pub mod task;
 
 pub use clock::Timestamp;
 pub use dead_letter::{DeadLetter, DeadLetterFilter, DeadLetterGroup, DeadLetterId};
-pub use definition::{Durability, ErrorClass, WhenFull};
+pub use definition::{Durability, ErrorClass, Step, WhenFull, Workflow};
 pub use engine::{
     DeadLetters, Eager, Engine, EngineBuilder, EngineEvent, EventKind, Events, From, Outcome,
     QueueBuilder, QueueStats, Resume, RunHandle, Start, Stats,

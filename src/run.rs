@@ -43,7 +43,7 @@ use crate::id::RunId;
 use crate::payload::Payload;
 use crate::plan::Plan;
 use fan_out::Fan;
-use unit::{NOWHERE, UnitState};
+use unit::UnitState;
 
 /// One run: where it stands. Everything that the events said, and nothing of the plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

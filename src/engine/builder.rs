@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use super::{Eager, Engine, launch};
 use crate::definition::{
     Diagnostic, Durability, QUEUE_DEFAULT, QueueSettings, Severity, WORKERS_MAX, WhenFull,
-    parse_settings,
+    Workflow, parse_settings,
 };
 use crate::error::{Error, InvalidWorkflow};
 use crate::id::{Name, RunId};
@@ -144,6 +144,14 @@ impl EngineBuilder {
     /// Where the text is wrong.
     pub fn workflow_text(self, name: &str, text: &str) -> Result<Self, Error> {
         self.load(&format!("{name}.toml"), text, None)
+    }
+
+    /// A workflow built in Rust.
+    ///
+    /// # Errors
+    /// Where it is wrong, as a file would be: the message shows the TOML that it stands for.
+    pub fn workflow(self, workflow: &Workflow) -> Result<Self, Error> {
+        self.load("<built>.toml", &workflow.to_toml(), None)
     }
 
     /// A workflow that was checked before: no second check.

@@ -49,8 +49,9 @@ impl Run {
     /// Whether a dead letter stands for a unit.
     pub(super) fn is_buried(&self, plan: &Plan, unit: Unit, phase: Phase) -> bool {
         let by_items = || {
-            let is_fan = !unit.has_item() && plan.node(unit.node).fan.is_some();
-            is_fan && self.units[unit.node.index()].slot != super::NOWHERE
+            // One that was opened again and whose list could not be made has none of its items'.
+            let place = if unit.has_item() { None } else { self.fan_at(plan, unit.node) };
+            place.is_some_and(|place| !self.fans[place].items.is_empty())
         };
         match phase {
             Phase::Parked => true,
