@@ -4,8 +4,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use windlass::definition::{Step, Workflow};
-use windlass::{Engine, StepError};
+use windlass::{Engine, Step, StepError, Workflow};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -25,7 +24,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .task("total", async |sales: std::collections::BTreeMap<String, u64>| {
             Ok::<_, StepError>(sales.values().sum::<u64>())
         })
-        .workflow_text("report", &report.to_toml())?
+        .workflow(&report)?
         .start()
         .await?;
     let run = engine.run("report", ()).await?;

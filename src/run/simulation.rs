@@ -30,7 +30,7 @@ use ensure;
 type Checked = Result<(), String>;
 
 /// How many seeds run if nothing else is said.
-const SEEDS: u64 = 2_500;
+const SEEDS: u64 = 2_000;
 
 /// How many seeds may pass before a planted fault is found.
 const SEEDS_TO_FIND_A_FAULT: u64 = 1_500;
