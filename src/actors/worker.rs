@@ -59,6 +59,8 @@ impl State {
             if !self.queue.claim(&self.desk, now) {
                 return;
             }
+            // An attempt starts after the one whose slot it takes has ended, on the clock too.
+            now = self.shared.clock.now();
             rest -= 1;
         }
     }
