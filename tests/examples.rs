@@ -112,6 +112,34 @@ fn paused_time_test() {
 }
 
 #[test]
+fn dag_in_rust() {
+    check(
+        "dag_in_rust",
+        expect![[r#"
+            name = "report"
+
+            [steps.north]
+            task = "sales"
+            with = { region = "north" }
+
+            [steps.south]
+            task = "sales"
+            with = { region = "south" }
+
+            [steps.west]
+            task = "sales"
+            with = { region = "west" }
+
+            [steps.total]
+            task = "total"
+            depends_on = ["north", "south", "west"]
+
+            total: 1400
+        "#]],
+    );
+}
+
+#[test]
 fn every_example_is_run_here() {
     let named = include_str!("examples.rs");
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples");

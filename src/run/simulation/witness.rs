@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::definition::ErrorClass;
 use crate::payload::Payload;
 use crate::plan::{NodeId, Plan};
-use crate::run::{Event, RunState, Unit};
+use crate::run::{Event, Failure, RunState, Unit};
 
 #[derive(Debug, Clone)]
 pub(super) struct Witness {
@@ -136,7 +136,6 @@ impl Witness {
     }
 
     /// Something has happened.
-    #[expect(clippy::too_many_lines, reason = "every event by name")]
     pub(super) fn event(
         &mut self,
         event: &Event,
@@ -160,18 +159,7 @@ impl Witness {
                 self.end(*unit)
             }
             Event::AttemptFailed { unit, started, at, failure, .. } => {
-                self.first.entry(*unit).or_insert(*started);
-                let tries = self.tries.entry(*unit).or_default();
-                *tries += 1;
-                let asked = failure
-                    .retry_after
-                    .map_or(1_000, |wait| u64::try_from(wait.as_millis()).unwrap());
-                let class = CLASSES
-                    .iter()
-                    .find(|class| ErrorClass::parse(class).as_ref() == Some(&failure.class));
-                let class = class.ok_or("a class that nobody gave")?;
-                self.judged.insert(*unit, (Miss { class, asked }, *tries, *at));
-                Ok(())
+                self.attempt_failed(*unit, (*started, *at), failure)
             }
             Event::RetryScheduled { unit, due, .. } => {
                 self.not_before.insert(*unit, *due);
@@ -207,6 +195,24 @@ impl Witness {
             | Event::Interrupted { .. }
             | Event::Parked { .. } => Ok(()),
         }
+    }
+
+    fn attempt_failed(
+        &mut self,
+        unit: Unit,
+        (started, at): (Timestamp, Timestamp),
+        failure: &Failure,
+    ) -> Checked {
+        self.first.entry(unit).or_insert(started);
+        let tries = self.tries.entry(unit).or_default();
+        *tries += 1;
+        let asked =
+            failure.retry_after.map_or(1_000, |wait| u64::try_from(wait.as_millis()).unwrap());
+        let class =
+            CLASSES.iter().find(|class| ErrorClass::parse(class).as_ref() == Some(&failure.class));
+        let class = class.ok_or("a class that nobody gave")?;
+        self.judged.insert(unit, (Miss { class, asked }, *tries, at));
+        Ok(())
     }
 
     fn begin(&mut self, unit: Unit) -> Checked {
