@@ -16,7 +16,7 @@ use crate::{output, plain};
 /// Check workflow files: every problem, with its place and its fix
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// Files, or folders (all *.toml below them); default: `workflows`, or else the current folder
+    /// Files, or folders (all *.toml below); default: `workflows`, or else this folder
     paths: Vec<PathBuf>,
     /// How problems are written
     #[arg(long, value_enum, default_value_t)]

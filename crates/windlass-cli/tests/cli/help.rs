@@ -119,7 +119,7 @@ fn help_of_check() {
 
             Arguments:
               [PATHS]...
-                      Files, or folders (all *.toml below them); default: `workflows`, or else the current folder
+                      Files, or folders (all *.toml below); default: `workflows`, or else this folder
 
             Options:
                   --format <FORMAT>
