@@ -138,3 +138,35 @@ impl Recovery {
         self.damage.push(damage);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::id::ShardId;
+    use crate::journal::{Batch, Options, RedbJournal};
+
+    #[test]
+    fn a_run_without_its_first_record_is_damaged_unless_it_was_archived() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = RedbJournal::open(folder.path(), &Options::default()).unwrap();
+        let at = Timestamp::from_micros(1_000_000);
+        let body = codec::encode_events(&[Event::Began { at }]);
+        let [archived, damaged] = [1, 2].map(|n| RunId::new(at, ShardId::of(n)));
+        let record = |run, kind| Record { run, kind, body: body.clone() };
+        let records = vec![
+            record(archived, RecordKind::Events),
+            record(damaged, RecordKind::Events),
+            record(archived, RecordKind::Archived),
+        ];
+        let (tell, told) = channel();
+        let batch = Batch { records, ..Batch::default() };
+        journal.append(batch, Box::new(move |result| tell.send(result).unwrap()));
+        told.recv().unwrap().unwrap();
+        let recovery = recover(&journal).unwrap();
+        let runs: Vec<_> = recovery.damage.iter().map(|damage| damage.run).collect();
+        assert_eq!((runs, recovery.keep_from), (vec![Some(damaged)], Some(Lsn(2))));
+    }
+}
