@@ -10,7 +10,8 @@ mod trace;
 use std::time::Duration;
 
 use corpus::{Fixture, Work};
-use trace::{Trace, check};
+use trace::{Trace, Try, check};
+use windlass::run::{AttemptHistory, AttemptState, RunHistory};
 use windlass::{Engine, StepError};
 
 /// Slots of the default queue.
@@ -54,10 +55,39 @@ async fn run_all(kind: Work, at_once: bool) -> Vec<(Fixture, Trace)> {
     for (fixture, run) in fixtures.into_iter().zip(runs) {
         run.wait().await.unwrap();
         let history = engine.history(run.id()).await.unwrap();
-        traces.push((fixture, Trace::of(&history)));
+        traces.push((fixture, trace_of(&history)));
     }
     engine.shutdown(Duration::from_secs(5)).await.unwrap();
     traces
+}
+
+/// The trace of a run; tries that the engine or a crash cut short are left out.
+fn trace_of(history: &RunHistory) -> Trace {
+    let mut trace = Trace { run: history.state.as_str().to_owned(), ..Trace::default() };
+    for step in &history.steps {
+        let id = step.id.as_str().to_owned();
+        let counted = step.attempts.iter().filter(|attempt| match attempt.state {
+            AttemptState::Interrupted | AttemptState::Crashed | AttemptState::Running => false,
+            AttemptState::Succeeded
+            | AttemptState::Failed
+            | AttemptState::TimedOut
+            | AttemptState::Cancelled => true,
+        });
+        let tries: Vec<Try> = counted.map(try_of).collect();
+        if !tries.is_empty() {
+            trace.attempts.insert(id.clone(), tries);
+        }
+        trace.states.insert(id, step.state.as_str().to_owned());
+    }
+    trace
+}
+
+fn try_of(attempt: &AttemptHistory) -> Try {
+    Try {
+        started: attempt.started.as_micros(),
+        ended: attempt.ended.unwrap_or(attempt.started).as_micros(),
+        succeeded: attempt.state == AttemptState::Succeeded,
+    }
 }
 
 fn refuse(problems: &[String]) {

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use windlass::run::{AttemptHistory, AttemptState, RunHistory};
-
 use crate::corpus::{Fixture, Step};
 
 /// The attempts and ends of one run.
@@ -148,37 +146,4 @@ pub(crate) fn most_at_once(trace: &Trace) -> usize {
         now
     });
     usize::try_from(most.max().unwrap_or(0)).unwrap()
-}
-
-impl Trace {
-    /// The trace of a run; tries that the engine or a crash cut short are left out.
-    pub(crate) fn of(history: &RunHistory) -> Self {
-        let mut trace = Self { run: history.state.as_str().to_owned(), ..Self::default() };
-        for step in &history.steps {
-            let id = step.id.as_str().to_owned();
-            let counted = step.attempts.iter().filter(|attempt| match attempt.state {
-                AttemptState::Interrupted | AttemptState::Crashed | AttemptState::Running => false,
-                AttemptState::Succeeded
-                | AttemptState::Failed
-                | AttemptState::TimedOut
-                | AttemptState::Cancelled => true,
-            });
-            let tries: Vec<Try> = counted.map(Try::of).collect();
-            if !tries.is_empty() {
-                trace.attempts.insert(id.clone(), tries);
-            }
-            trace.states.insert(id, step.state.as_str().to_owned());
-        }
-        trace
-    }
-}
-
-impl Try {
-    fn of(attempt: &AttemptHistory) -> Self {
-        Self {
-            started: attempt.started.as_micros(),
-            ended: attempt.ended.unwrap_or(attempt.started).as_micros(),
-            succeeded: attempt.state == AttemptState::Succeeded,
-        }
-    }
 }
