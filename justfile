@@ -63,7 +63,7 @@ deny:
 
 # The long simulation of runs and journals: `just seeds 100000`.
 seeds count="20000":
-    WINDLASS_SEEDS={{ count }} cargo test --release --package windlass --lib -- simulation seeds --nocapture
+    WINDLASS_SEEDS={{ count }} cargo test --release --package windlass --lib -- simulation crash_tests --nocapture
 
 # The load program: the table of docs/performance.md, measured here. `just load quick` for a first look.
 load *arguments:

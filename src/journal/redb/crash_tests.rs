@@ -295,10 +295,11 @@ fn lives(seed: u64, fault: impl Fn(u64) -> Fault) -> Result<Witness, String> {
     Ok(witness)
 }
 
-/// Runs `body` for so many seeds on two threads, or for the one that the environment names.
+/// Runs `body` for so many seeds on two threads, or for as many or the one that the environment says.
 pub(super) fn each_seed(count: u64, body: impl Fn(u64) + Sync) {
-    let only = std::env::var("WINDLASS_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seeds = only.map_or(0..count, |seed| seed..seed + 1);
+    let said = |name| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    let count = said("WINDLASS_SEEDS").unwrap_or(count);
+    let seeds = said("WINDLASS_SEED").map_or(0..count, |seed: u64| seed..seed + 1);
     let half = |odd| seeds.clone().filter(move |seed| seed % 2 == odd).for_each(&body);
     std::thread::scope(|threads| {
         threads.spawn(|| half(0));
