@@ -1,13 +1,11 @@
 //! Actors that die are started again, and nothing is lost.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
 use windlass::engine::Victim;
-use windlass::{DeadLetterFilter, Engine, Error, RunState, State, StepError};
+use windlass::{DeadLetterFilter, Engine, Error, RunState, StepContext, StepError};
 
 const FAN: &str = r#"
     [steps.list]
@@ -25,10 +23,10 @@ async fn list(count: u64) -> Result<Vec<u64>, StepError> {
     Ok((0..count).collect())
 }
 
-async fn work(State(calls): State<Arc<AtomicU32>>, item: u64) -> Result<u64, StepError> {
-    let call = calls.fetch_add(1, Ordering::SeqCst);
+/// The first attempt of every seventeenth item fails.
+async fn work(step: StepContext, item: u64) -> Result<u64, StepError> {
     tokio::task::yield_now().await;
-    if call % 17 == 3 {
+    if step.attempt() == 1 && item % 17 == 3 {
         return Err(StepError::new("busy", "try again"));
     }
     Ok(item)
@@ -38,9 +36,8 @@ async fn sum(items: Vec<u64>) -> Result<u64, StepError> {
     Ok(items.iter().sum())
 }
 
-async fn engine(calls: &Arc<AtomicU32>, folder: Option<&std::path::Path>) -> Engine {
-    let builder = Engine::builder().state(Arc::clone(calls));
-    let builder = builder.task("list", list).task("work", work).task("sum", sum);
+async fn engine(folder: Option<&std::path::Path>) -> Engine {
+    let builder = Engine::builder().task("list", list).task("work", work).task("sum", sum);
     let builder = builder.workflow_text("fan", FAN).unwrap().queue("default", |q| q.workers(16));
     let builder = match folder {
         Some(folder) => builder.data_dir(folder),
@@ -50,8 +47,7 @@ async fn engine(calls: &Arc<AtomicU32>, folder: Option<&std::path::Path>) -> Eng
 }
 
 async fn survives(victims: &[Victim], folder: Option<&std::path::Path>) {
-    let calls = Arc::default();
-    let engine = engine(&calls, folder).await;
+    let engine = engine(folder).await;
     let mut runs = Vec::new();
     for round in 0..20 {
         runs.push(engine.run("fan", 50).await.unwrap());
@@ -101,8 +97,8 @@ async fn a_dead_dlq_actor_loses_no_letter() {
 
 #[tokio::test]
 async fn the_death_of_a_shard_stops_the_engine_and_the_next_start_goes_on() {
-    let (calls, folder) = (Arc::default(), tempfile::tempdir().unwrap());
-    let first = engine(&calls, Some(folder.path())).await;
+    let folder = tempfile::tempdir().unwrap();
+    let first = engine(Some(folder.path())).await;
     let later = first.start_later("fan", 10, Duration::from_millis(50)).await.unwrap();
     for shard in 0..2 {
         first.kill(Victim::Shard(shard)).await;
@@ -114,7 +110,7 @@ async fn the_death_of_a_shard_stops_the_engine_and_the_next_start_goes_on() {
     let id = later.id();
     drop((later, first));
 
-    let second = engine(&calls, Some(folder.path())).await;
+    let second = engine(Some(folder.path())).await;
     let run = second.attach(id).await.unwrap();
     assert_eq!(run.output::<u64>().await.unwrap(), 45);
 }

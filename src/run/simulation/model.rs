@@ -180,7 +180,7 @@ impl World {
         }
         // A step that was not opened again stays what it was, whatever became of the others.
         let age = |unit: Unit| self.witness.ended.get(&unit).copied().unwrap_or(0);
-        let own = self.witness.begun_in(unit).unwrap_or_else(|| age(unit));
+        let own = self.witness.begun.get(&unit).map_or_else(|| age(unit), |(era, _)| *era);
         if step.needs().iter().any(|need| age(self.sibling(unit, *need)) > own) {
             return Ok(());
         }
@@ -231,7 +231,7 @@ impl World {
     /// Who waited only for a race that was over has not gone on.
     fn check_losers(&self, unit: Unit, siblings: &[Sketched]) -> Checked {
         let (step, _) = self.sketched(unit);
-        let Some(begun) = self.witness.begun_after.get(&unit) else { return Ok(()) };
+        let Some((_, begun)) = self.witness.begun.get(&unit) else { return Ok(()) };
         // Whoever is opened again by hand may go on whoever has won.
         if !matches!(step.join, JoinSketch::Count(_)) || self.witness.era > 0 {
             return Ok(());

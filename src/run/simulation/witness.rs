@@ -42,9 +42,10 @@ pub(super) struct Witness {
     pub(super) timed_out: bool,
     /// A step failed for good, and `fail_fast` is on.
     pub(super) stopped: bool,
-    /// How many events there were, and after how many a unit began or ended.
+    /// How many events there were; in which era and after how many a unit began since it was
+    /// opened, and after how many it ended.
     events: usize,
-    pub(super) begun_after: HashMap<Unit, usize>,
+    pub(super) begun: HashMap<Unit, (u32, usize)>,
     pub(super) ended_after: HashMap<Unit, usize>,
 }
 
@@ -79,7 +80,7 @@ impl Witness {
             timed_out: false,
             stopped: false,
             events: 0,
-            begun_after: HashMap::new(),
+            begun: HashMap::new(),
             ended_after: HashMap::new(),
         }
     }
@@ -106,11 +107,6 @@ impl Witness {
 
     pub(super) fn era_of(&self, unit: Unit) -> u32 {
         self.eras.get(&unit).copied().unwrap_or(self.era)
-    }
-
-    /// The era in which it was first handed out since it was opened.
-    pub(super) fn begun_in(&self, unit: Unit) -> Option<u32> {
-        self.eras.get(&unit).copied()
     }
 
     pub(super) fn died_in(&mut self, unit: Unit) {
@@ -217,7 +213,7 @@ impl Witness {
 
     fn begin(&mut self, unit: Unit) -> Checked {
         ensure!(!self.ended.contains_key(&unit), "{unit:?} begins, and has ended");
-        self.begun_after.entry(unit).or_insert(self.events);
+        self.begun.entry(unit).or_insert((self.era, self.events));
         Ok(())
     }
 
@@ -247,7 +243,7 @@ impl Witness {
             self.taken.retain(|unit, _| !gone(unit));
             self.judged.retain(|unit, _| !gone(unit));
             self.first.retain(|unit, _| !gone(unit));
-            self.begun_after.retain(|unit, _| !gone(unit));
+            self.begun.retain(|unit, _| !gone(unit));
             self.tries.retain(|unit, _| !gone(unit));
             self.not_before.retain(|unit, _| !gone(unit));
             self.deaths.retain(|unit, _| !gone(unit));
