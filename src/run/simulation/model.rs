@@ -171,17 +171,19 @@ impl World {
         let (step, siblings) = self.sketched(unit);
         let state = self.state(unit);
         ensure!(state.is_end(), "{unit:?} is {state:?}, and the run has ended");
-        let failed_for_good = state == StepState::Failed && !step.allowed;
-        let by_items = matches!(step.verb, VerbSketch::Each(_)) && !unit.has_item();
-        let given_up = self.witness.given_up.contains(&unit);
-        if failed_for_good && !given_up && !(by_items && self.said(unit) == Said::Runs) {
-            let letter = self.witness.letters.contains(&unit);
-            ensure!(letter, "I5: {unit:?} failed, and has no dead letter");
-        }
         // A step that was not opened again stays what it was, whatever became of the others.
         let age = |unit: Unit| self.witness.ended.get(&unit).copied().unwrap_or(0);
         let own = self.witness.begun.get(&unit).map_or_else(|| age(unit), |(era, _)| *era);
-        if step.needs().iter().any(|need| age(self.sibling(unit, *need)) > own) {
+        let is_older = step.needs().iter().any(|need| age(self.sibling(unit, *need)) > own);
+        let failed_for_good = state == StepState::Failed && !step.allowed;
+        let by_items = matches!(step.verb, VerbSketch::Each(_)) && !unit.has_item();
+        let given_up = self.witness.given_up.contains(&unit);
+        let items_have_it = by_items && (is_older || self.said(unit) == Said::Runs);
+        if failed_for_good && !given_up && !items_have_it {
+            let letter = self.witness.letters.contains(&unit);
+            ensure!(letter, "I5: {unit:?} failed, and has no dead letter");
+        }
+        if is_older {
             return Ok(());
         }
         if state == StepState::Cancelled {
