@@ -16,45 +16,44 @@ const ITEMS: u32 = 100;
 const SLOTS: usize = 2_048;
 
 /// Chain of ten, 2,000 runs in flight: the engine and the bare shape in turns.
-pub(crate) fn throughput(effort: Effort, report: &mut Report) {
-    let memory = Load { runs: 100_000 / effort.share, in_flight: 2_000, payload: 100 };
-    turns(("chain of 10, in memory", "≥ 1 M steps/s, ≥ 0.3 of the bare shape"), memory, false)(
-        effort, report,
-    );
-    let durable = Load { runs: 50_000 / effort.share, ..memory };
-    turns(
-        ("chain of 10, durable (strict)", "≥ 300 k steps/s, ≥ 0.3 of the bare shape"),
-        durable,
-        true,
-    )(effort, report);
+pub(crate) fn in_memory(effort: Effort, report: &mut Report) {
+    let load = Load { runs: 100_000 / effort.share, in_flight: 2_000, payload: 100 };
+    let target = "≥ 1 M steps/s, ≥ 0.3 of the bare shape";
+    turns(("chain of 10, in memory", target), (load, false), effort, report);
+}
+
+/// As `in_memory`, with a journal.
+pub(crate) fn durable(effort: Effort, report: &mut Report) {
+    let load = Load { runs: 50_000 / effort.share, in_flight: 2_000, payload: 100 };
+    let target = "≥ 300 k steps/s, ≥ 0.3 of the bare shape";
+    turns(("chain of 10, durable (strict)", target), (load, true), effort, report);
 }
 
 fn turns(
     (what, target): (&'static str, &str),
-    load: Load,
-    durable: bool,
-) -> impl Fn(Effort, &mut Report) {
-    move |effort, report| {
-        let steps = f64::from(load.runs) * f64::from(CHAIN_STEPS);
-        let mut engine = Vec::new();
-        let mut bare = Vec::new();
-        for _ in 0..effort.rounds {
-            let folder = tempfile::tempdir().unwrap();
-            let (ours, theirs) = (folder.path().join("engine"), folder.path().join("bare"));
-            std::fs::create_dir(&theirs).unwrap();
-            let theirs = prototype::measure(load, durable.then_some(theirs.as_path()));
-            bare.push(steps / theirs.as_secs_f64());
-            let ours = flood("chain", load, durable.then_some(ours.as_path()));
-            engine.push(steps / ours.as_secs_f64());
-        }
-        let (engine, bare) = (median(engine), median(bare));
-        report.add(Row {
-            what,
-            target: target.to_owned(),
-            reached: format!("{} steps/s", rate(engine)),
-            yardstick: format!("bare shape {} steps/s: {:.2} of it", rate(bare), engine / bare),
-        });
+    (load, durable): (Load, bool),
+    effort: Effort,
+    report: &mut Report,
+) {
+    let steps = f64::from(load.runs) * f64::from(CHAIN_STEPS);
+    let mut engine = Vec::new();
+    let mut bare = Vec::new();
+    for _ in 0..effort.rounds {
+        let folder = tempfile::tempdir().unwrap();
+        let (ours, theirs) = (folder.path().join("engine"), folder.path().join("bare"));
+        std::fs::create_dir(&theirs).unwrap();
+        let theirs = prototype::measure(load, durable.then_some(theirs.as_path()));
+        bare.push(steps / theirs.as_secs_f64());
+        let ours = flood("chain", load, durable.then_some(ours.as_path()));
+        engine.push(steps / ours.as_secs_f64());
     }
+    let (engine, bare) = (median(engine), median(bare));
+    report.add(Row {
+        what,
+        target: target.to_owned(),
+        reached: format!("{} steps/s", rate(engine)),
+        yardstick: format!("bare shape {} steps/s: {:.2} of it", rate(bare), engine / bare),
+    });
 }
 
 /// One step, a hundred items, one step.
