@@ -128,12 +128,17 @@ pub(crate) fn entries(row: &Bytes) -> impl Iterator<Item = Placed> {
 }
 
 /// Packs entries into rows.
-pub(crate) fn pack<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<Bytes> {
+pub(crate) fn pack<'a>(entries: impl Iterator<Item = &'a Entry> + Clone) -> Vec<Bytes> {
     let (mut rows, mut row) = (Vec::new(), Vec::<u8>::new());
+    let mut coming: usize = entries.clone().map(Entry::size).sum();
     for entry in entries {
-        if !row.is_empty() && row.len() + entry.0.len() > ROW_BYTES_MAX {
+        if !row.is_empty() && row.len() + entry.size() > ROW_BYTES_MAX {
             rows.push(Bytes::from(std::mem::take(&mut row)));
         }
+        if row.is_empty() {
+            row.reserve_exact(coming.min(ROW_BYTES_MAX).max(entry.size()));
+        }
+        coming -= entry.size();
         row.extend_from_slice(&entry.0);
     }
     if !row.is_empty() {

@@ -99,12 +99,14 @@ pub(crate) struct RowWriter {
     key: u64,
     row: Vec<u8>,
     rows: Vec<Row>,
+    /// Bytes that are still to come, as far as known.
+    coming: usize,
 }
 
 impl RowWriter {
-    /// Goes on behind `tail`.
-    pub(crate) fn after(tail: Tail) -> Self {
-        Self { tail, key: tail.lsn + 1, row: Vec::new(), rows: Vec::new() }
+    /// Goes on behind `tail` with frames of so many bytes in all.
+    pub(crate) fn after(tail: Tail, coming: usize) -> Self {
+        Self { tail, key: tail.lsn + 1, row: Vec::new(), rows: Vec::new(), coming }
     }
 
     /// Adds the frames of a batch.
@@ -122,7 +124,8 @@ impl RowWriter {
             self.end_row();
         }
         if self.row.is_empty() {
-            self.row.reserve(ROW_HEADER_BYTES + frame.len());
+            let size = self.coming.min(ROW_BYTES_MAX).max(frame.len());
+            self.row.reserve_exact(ROW_HEADER_BYTES + size);
             self.row.extend_from_slice(&self.tail.chain.to_le_bytes());
         }
         let lsn = self.tail.lsn + 1;
@@ -130,6 +133,7 @@ impl RowWriter {
         self.row.extend_from_slice(&frame[..HEADER_BYTES - 4]);
         self.row.extend_from_slice(&chain.to_le_bytes());
         self.row.extend_from_slice(&frame[HEADER_BYTES..]);
+        self.coming = self.coming.saturating_sub(frame.len());
         self.tail = Tail { lsn, chain };
     }
 

@@ -10,7 +10,7 @@ fn rows() -> (Vec<Row>, Tail) {
         kind: RecordKind::Events,
         body: Bytes::from_static(body),
     };
-    let mut writer = RowWriter::after(Tail { lsn: 6, chain: 0x0102_0304 });
+    let mut writer = RowWriter::after(Tail { lsn: 6, chain: 0x0102_0304 }, 0);
     writer.add(&Frames::of(&[record(1, b"one"), record(2, b"two")]));
     writer.add(&Frames::of(&[Record { kind: RecordKind::Snapshot, ..record(1, b"") }]));
     writer.finish()
@@ -81,7 +81,7 @@ fn rows_stay_small_unless_a_record_is_large() {
     let record =
         |size| Record { run: run(1), kind: RecordKind::Events, body: vec![0; size].into() };
     let records: Vec<_> = [30_000, 30_000, 30_000, 100_000, 10].map(record).into();
-    let mut writer = RowWriter::after(Tail::default());
+    let mut writer = RowWriter::after(Tail::default(), 0);
     writer.add(&Frames::of(&records));
     let (rows, _) = writer.finish();
     assert_eq!(rows.iter().map(|row| row.key).collect::<Vec<_>>(), [1, 3, 4, 5]);

@@ -103,7 +103,8 @@ impl<'a> Work<'a> {
         cut: Option<Tail>,
         moved: u64,
     ) -> Self {
-        let mut writer = RowWriter::after(position.tail);
+        let bytes = batches.iter().map(|batch| batch.frames.size()).sum();
+        let mut writer = RowWriter::after(position.tail, bytes);
         for batch in batches {
             writer.add(&batch.frames);
         }
