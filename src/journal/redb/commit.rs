@@ -1,7 +1,5 @@
 //! One commit: what it holds, and how that is written.
 
-use std::ops::Bound;
-
 use ::redb::{Error, WriteTransaction};
 use bytes::Bytes;
 
@@ -142,11 +140,10 @@ impl<'a> Work<'a> {
             log.retain_in(..=cut.lsn, |_, _| false)?;
             set_base(txn, cut)?;
         }
-        let mut end = log.upper_bound_mut(Bound::<u64>::Unbounded)?;
         for row in &self.rows {
-            end.insert_before(row.key, row.bytes.as_slice())?;
+            log.insert(row.key, row.bytes.as_slice())?;
         }
-        Ok(end.close()?)
+        Ok(())
     }
 
     fn write_outbox(&self, txn: &WriteTransaction, moved_before: u64) -> Result<(), Error> {
@@ -159,11 +156,10 @@ impl<'a> Work<'a> {
             outbox.retain_in(..=moved, |_, _| false)?;
             set_moved(txn, moved)?;
         }
-        let mut end = outbox.upper_bound_mut(Bound::<u64>::Unbounded)?;
         for (number, row) in &self.entries {
-            end.insert_before(number, row.as_ref())?;
+            outbox.insert(number, row.as_ref())?;
         }
-        Ok(end.close()?)
+        Ok(())
     }
 }
 
