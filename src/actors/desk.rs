@@ -3,7 +3,9 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::inbox::lock;
 use super::queue::Job;
@@ -25,7 +27,7 @@ pub(crate) struct AttemptKey {
 pub(crate) struct Polling {
     pub(crate) key: AttemptKey,
     pub(crate) since: Timestamp,
-    pub(crate) timeout: Option<std::time::Duration>,
+    pub(crate) timeout: Option<Duration>,
     pub(crate) cancel: CancelSignal,
     /// Whether the watchdog has told the shard that the attempt runs.
     pub(crate) told: bool,
@@ -38,6 +40,16 @@ pub(crate) struct Desk {
     pub(crate) index: usize,
     state: Mutex<State>,
     running: Mutex<HashMap<AttemptKey, CancelSignal>>,
+    tally: Tally,
+}
+
+/// How the attempts of one worker have ended.
+#[derive(Debug, Default)]
+struct Tally {
+    succeeded: AtomicU64,
+    failed: AtomicU64,
+    /// Time spent in attempts, microseconds.
+    busy: AtomicU64,
 }
 
 #[derive(Default)]
@@ -49,7 +61,8 @@ struct State {
 
 impl Desk {
     pub(crate) fn new(index: usize) -> Arc<Self> {
-        Arc::new(Self { index, state: Mutex::default(), running: Mutex::default() })
+        let (state, running) = (Mutex::default(), Mutex::default());
+        Arc::new(Self { index, state, running, tally: Tally::default() })
     }
 
     /// Names the worker to wake. What its predecessor was polling when it died is handed back.
@@ -71,14 +84,19 @@ impl Desk {
         lock(&self.state).jobs.extend(jobs);
     }
 
-    /// The next job, marked as being polled since `now`.
-    pub(crate) fn begin(&self, now: Timestamp, cancel: &CancelSignal) -> Option<Job> {
+    /// The next job, marked as being polled since `now`; `timeout` tells how long it may run.
+    pub(crate) fn begin(
+        &self,
+        now: Timestamp,
+        cancel: &CancelSignal,
+        timeout: impl FnOnce(&Job) -> Option<Duration>,
+    ) -> Option<Job> {
         let mut state = lock(&self.state);
         let job = state.jobs.pop_front()?;
         state.polling = Some(Polling {
             key: job.key(),
             since: now,
-            timeout: job.node().timeout,
+            timeout: timeout(&job),
             cancel: cancel.clone(),
             told: false,
             ended: false,
@@ -125,6 +143,20 @@ impl Desk {
     /// Stops all that runs in tasks.
     pub(crate) fn stop_all(&self, why: StopReason) {
         lock(&self.running).values().for_each(|running| running.set(why));
+    }
+
+    /// Counts an attempt that has ended.
+    pub(crate) fn count(&self, succeeded: bool, took: Duration) {
+        let counter = if succeeded { &self.tally.succeeded } else { &self.tally.failed };
+        counter.fetch_add(1, Ordering::Relaxed);
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.tally.busy.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    /// How many attempts have succeeded and failed, and the time they took, in microseconds.
+    pub(crate) fn counted(&self) -> [u64; 3] {
+        let Tally { succeeded, failed, busy } = &self.tally;
+        [succeeded, failed, busy].map(|counter| counter.load(Ordering::Relaxed))
     }
 
     /// How many attempts run in tasks.

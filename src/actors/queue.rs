@@ -9,7 +9,6 @@ mod ready;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::{Notify, oneshot};
@@ -17,11 +16,9 @@ use tokio::sync::{Notify, oneshot};
 use self::ready::Ready;
 use super::desk::{AttemptKey, Desk};
 use super::inbox::{Inbox, lock};
-use super::shared::Registered;
 use crate::clock::Timestamp;
 use crate::definition::{QueueSettings, WhenFull};
 use crate::id::{Name, RunId};
-use crate::plan::Node;
 use crate::run::{AttemptSource, Unit};
 use crate::task::StopReason;
 
@@ -38,17 +35,14 @@ pub(crate) struct Job {
     pub(crate) priority: i16,
     pub(crate) start: StartRecord,
     pub(crate) ready_at: Timestamp,
-    pub(crate) workflow: Arc<Registered>,
+    /// The place of its workflow among the engine's: a reference would be counted by all cores.
+    pub(crate) workflow: usize,
     pub(crate) source: AttemptSource,
 }
 
 impl Job {
     pub(crate) fn key(&self) -> AttemptKey {
         AttemptKey { run: self.run, unit: self.unit, fencing: self.fencing }
-    }
-
-    pub(crate) fn node(&self) -> &Node {
-        self.workflow.plan.node(self.unit.node)
     }
 }
 
@@ -89,15 +83,11 @@ pub(crate) struct Queue {
     pub(crate) idle: Notify,
 }
 
-/// What a queue has done and holds.
+/// What a queue holds beside its jobs.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     /// Runs that were accepted and whose first job is not here yet.
     pub(crate) reserved: AtomicUsize,
-    pub(crate) succeeded: AtomicU64,
-    pub(crate) failed: AtomicU64,
-    /// Time spent in attempts, microseconds.
-    pub(crate) busy: AtomicU64,
     /// Restarts of its actors.
     pub(crate) restarts: AtomicU64,
     /// Whether somebody waits for room.
@@ -217,17 +207,15 @@ impl Queue {
         self.settings.when_full == WhenFull::Wait
     }
 
+    /// How many attempts have succeeded and failed, and the time they took, in microseconds.
+    pub(crate) fn counted(&self) -> [u64; 3] {
+        let all = self.desks.iter().map(|desk| desk.counted());
+        all.fold([0; 3], |[a, b, c], [x, y, z]| [a + x, b + y, c + z])
+    }
+
     /// How many attempts run in tasks.
     pub(crate) fn running(&self) -> usize {
         self.desks.iter().map(|desk| desk.running()).sum()
-    }
-
-    /// Counts an attempt that has ended.
-    pub(crate) fn count(&self, succeeded: bool, took: Duration) {
-        let counter = if succeeded { &self.counts.succeeded } else { &self.counts.failed };
-        counter.fetch_add(1, Ordering::Relaxed);
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.counts.busy.fetch_add(micros, Ordering::Relaxed);
     }
 }
 

@@ -76,6 +76,12 @@ impl Shared {
         workflows.by_hash.get(&hash).cloned()
     }
 
+    /// The plan of the workflow at this place; none is ever taken away.
+    pub(crate) fn plan_at(&self, place: usize) -> Arc<Plan> {
+        let workflows = self.workflows.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Arc::clone(&workflows.all[place].plan)
+    }
+
     /// The run's own folder.
     pub(crate) fn run_folder(&self, run: RunId) -> Option<PathBuf> {
         self.runs_folder.as_ref().map(|folder| folder.join(run.to_string()))
@@ -85,19 +91,14 @@ impl Shared {
 /// A workflow as the engine runs it.
 #[derive(Debug)]
 pub(crate) struct Registered {
+    /// Its place among all.
+    pub(crate) place: usize,
     pub(crate) plan: Arc<Plan>,
     /// The engine's queue for each of the plan's.
     pub(crate) queues: Box<[usize]>,
 }
 
 impl Registered {
-    /// Finds the plan's queues among the engine's; the first one serves for any that is missing.
-    pub(crate) fn new(plan: Arc<Plan>, queues: &[Arc<Queue>]) -> Arc<Self> {
-        let place = |name: &Name| queues.iter().position(|queue| queue.name == *name).unwrap_or(0);
-        let queues = plan.queues.iter().map(place).collect();
-        Arc::new(Self { plan, queues })
-    }
-
     /// The engine's queue of a node.
     pub(crate) fn queue(&self, node: crate::plan::NodeId) -> usize {
         self.queues[usize::from(self.plan.node(node).queue)]
@@ -108,7 +109,21 @@ impl Registered {
 #[derive(Debug, Default)]
 pub(crate) struct Workflows {
     pub(crate) by_name: HashMap<Name, Arc<Registered>>,
-    pub(crate) by_hash: HashMap<DefinitionHash, Arc<Registered>>,
+    by_hash: HashMap<DefinitionHash, Arc<Registered>>,
+    all: Vec<Arc<Registered>>,
+}
+
+impl Workflows {
+    /// Adds a version, and finds its queues among the engine's; the first one serves for any that
+    /// is missing.
+    pub(crate) fn add(&mut self, plan: &Arc<Plan>, queues: &[Arc<Queue>]) -> Arc<Registered> {
+        let find = |name: &Name| queues.iter().position(|queue| queue.name == *name).unwrap_or(0);
+        let queues = plan.queues.iter().map(find).collect();
+        let added = Arc::new(Registered { place: self.all.len(), plan: Arc::clone(plan), queues });
+        self.by_hash.insert(plan.hash, Arc::clone(&added));
+        self.all.push(Arc::clone(&added));
+        added
+    }
 }
 
 /// Whether the engine can take work.

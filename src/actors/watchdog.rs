@@ -81,7 +81,7 @@ fn look(shared: &Shared, queue: &Queue, desk: &Desk, seen: &mut Seen) {
     });
     let Some(Some(input)) = news else { return };
     if matches!(input, Input::Finished { .. }) {
-        queue.count(false, spent);
+        desk.count(false, spent);
     }
     shared.shard_of(run).send(shard::Request::Input(run, input));
     queue.hand_back(desk);

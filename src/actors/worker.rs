@@ -7,6 +7,7 @@
 use std::any::Any;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -21,7 +22,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::definition::{ErrorClass, format_duration};
 use crate::id::RunId;
 use crate::payload::Payload;
-use crate::plan::{Node, Verb};
+use crate::plan::{Node, Plan, Verb};
 use crate::run::{AttemptSource, Failure, Input};
 use crate::task::{Attempt, AttemptFuture, CancelSignal, Executor, StopReason, panic_message};
 
@@ -41,6 +42,11 @@ pub(super) struct State {
     shared: Arc<Shared>,
     queue: Arc<Queue>,
     desk: Arc<Desk>,
+    /// The executor, the plans that were met and the runs' folder, each with a reference count that
+    /// no other worker writes.
+    executor: Executor,
+    plans: Vec<Option<Arc<Arc<Plan>>>>,
+    runs_folder: Option<Arc<Path>>,
     /// What is to be told to each shard.
     reports: Vec<Vec<shard::Request>>,
     /// One signal for all handlers that are ready at once.
@@ -71,8 +77,8 @@ impl State {
             if !self.cancel.is_fresh() {
                 self.cancel = CancelSignal::new();
             }
-            let Some(job) = self.desk.begin(now, &self.cancel) else { break };
-            now = self.serve(job, now);
+            let Some((job, plan)) = self.begin(now) else { break };
+            now = self.serve(job, &plan, now);
         }
         for (shard, reports) in self.shared.shards.iter().zip(&mut self.reports) {
             shard.send_all(reports);
@@ -80,47 +86,68 @@ impl State {
         now
     }
 
+    /// The next job, and the plan of its workflow.
+    fn begin(&mut self, now: Timestamp) -> Option<(Job, Arc<Arc<Plan>>)> {
+        let (shared, plans) = (&self.shared, &mut self.plans);
+        let mut found = None;
+        let job = self.desk.begin(now, &self.cancel, |job| {
+            if plans.len() <= job.workflow {
+                plans.resize(job.workflow + 1, None);
+            }
+            let plan =
+                plans[job.workflow].get_or_insert_with(|| Arc::new(shared.plan_at(job.workflow)));
+            found = Some(Arc::clone(plan));
+            plan.node(job.unit.node).timeout
+        })?;
+        Some((job, found?))
+    }
+
     /// Starts one attempt and polls it once; the time after that.
-    fn serve(&mut self, mut job: Job, started: Timestamp) -> Timestamp {
+    fn serve(&mut self, mut job: Job, plan: &Arc<Arc<Plan>>, started: Timestamp) -> Timestamp {
         if job.start == StartRecord::Durable {
             self.desk.polled();
             let run = job.run;
             self.report(run, shard::Request::RecordStart(Box::new(job), started));
             return started;
         }
-        let mut future = match self.start(&mut job, started) {
+        let mut future = match self.start(&mut job, plan, started) {
             Ok(future) => future,
             Err(failure) => return self.ended(&job, started, Err(failure)),
         };
         match poll_once(&mut future) {
             Poll::Ready(outcome) => self.ended(&job, started, outcome),
             Poll::Pending => {
-                self.spawn(job, started, future);
+                self.spawn(job, plan, started, future);
                 self.desk.polled();
                 self.shared.clock.now()
             }
         }
     }
 
-    fn start(&self, job: &mut Job, at: Timestamp) -> Result<AttemptFuture, Failure> {
+    fn start(
+        &self,
+        job: &mut Job,
+        plan: &Arc<Arc<Plan>>,
+        at: Timestamp,
+    ) -> Result<AttemptFuture, Failure> {
         let attempt = Attempt {
             run: job.run,
-            plan: Arc::clone(&job.workflow.plan),
+            plan: Arc::clone(plan),
             unit: job.unit,
             attempt: job.attempt,
             fencing: job.fencing,
             input: std::mem::replace(&mut job.source, AttemptSource::Payload(Payload::NULL)),
-            runs_folder: self.shared.runs_folder.clone(),
+            runs_folder: self.runs_folder.clone(),
             cancel: self.cancel.clone(),
             at,
         };
-        started(&self.shared.executor, attempt)
+        started(&self.executor, attempt)
     }
 
     fn ended(&mut self, job: &Job, started: Timestamp, outcome: Outcome) -> Timestamp {
         let ended = self.shared.clock.now();
         if self.desk.polled() {
-            self.queue.count(outcome.is_ok(), ended.since(started));
+            self.desk.count(outcome.is_ok(), ended.since(started));
             let (unit, fencing) = (job.unit, job.fencing);
             let input = Input::Finished { unit, fencing, started, ended, outcome };
             self.report(job.run, shard::Request::Input(job.run, input));
@@ -134,7 +161,7 @@ impl State {
     }
 
     /// The attempt goes on in a task of its own.
-    fn spawn(&mut self, job: Job, at: Timestamp, future: AttemptFuture) {
+    fn spawn(&mut self, job: Job, plan: &Arc<Arc<Plan>>, at: Timestamp, future: AttemptFuture) {
         let cancel = self.cancel.clone();
         self.desk.spawned(job.key(), cancel.clone());
         if job.start == StartRecord::Lazy {
@@ -143,11 +170,13 @@ impl State {
         }
         let (shared, queue, desk) =
             (Arc::clone(&self.shared), Arc::clone(&self.queue), Arc::clone(&self.desk));
+        let plan = Arc::clone(plan);
         tokio::spawn(async move {
-            let outcome = drive(&shared.clock, job.node(), &cancel, at, future).await;
+            let node = plan.node(job.unit.node);
+            let outcome = drive(&shared.clock, node, &cancel, at, future).await;
             let ended = shared.clock.now();
             desk.finished(&job.key());
-            queue.count(outcome.is_ok(), ended.since(at));
+            desk.count(outcome.is_ok(), ended.since(at));
             let (unit, fencing) = (job.unit, job.fencing);
             let input = match cancel.reason() {
                 Some(StopReason::Shutdown) => Input::Interrupted { unit, fencing },
@@ -235,8 +264,16 @@ impl Actor for WorkerActor {
             shared.shard_of(polling.key.run).send(shard::Request::Input(polling.key.run, input));
         }
         drop(myself.cast(Msg::Work));
-        let reports = shared.shards.iter().map(|_| Vec::new()).collect();
-        Ok(State { shared, queue, desk, reports, cancel: CancelSignal::new() })
+        Ok(State {
+            executor: shared.executor.apart(),
+            plans: Vec::new(),
+            runs_folder: shared.runs_folder.as_deref().map(Arc::from),
+            reports: shared.shards.iter().map(|_| Vec::new()).collect(),
+            cancel: CancelSignal::new(),
+            shared,
+            queue,
+            desk,
+        })
     }
 
     async fn handle(

@@ -129,7 +129,7 @@ impl Course<'_> {
         let (at, cancel) = (clock.now(), CancelSignal::new());
         let attempt = Attempt {
             run: self.id,
-            plan: Arc::clone(&self.plan),
+            plan: Arc::new(Arc::clone(&self.plan)),
             unit,
             attempt,
             fencing,

@@ -12,7 +12,7 @@ use crate::actors::hub::Hub;
 use crate::actors::inbox::Inbox;
 use crate::actors::queue::{Queue, Request as ToQueue};
 use crate::actors::shard::{Recovered, Request};
-use crate::actors::shared::{Health, Registered, Shared, Workflows};
+use crate::actors::shared::{Health, Shared, Workflows};
 use crate::actors::supervisor::Supervisor;
 use crate::actors::timers::Timers;
 use crate::actors::watchdog;
@@ -93,11 +93,10 @@ fn queues<'a>(
 fn register(plans: &[Arc<Plan>], recovery: &Recovery, queues: &[Arc<Queue>]) -> Workflows {
     let mut workflows = Workflows::default();
     for plan in recovery.plans.values() {
-        workflows.by_hash.insert(plan.hash, Registered::new(Arc::clone(plan), queues));
+        workflows.add(plan, queues);
     }
     for plan in plans {
-        let registered = Registered::new(Arc::clone(plan), queues);
-        workflows.by_hash.insert(plan.hash, Arc::clone(&registered));
+        let registered = workflows.add(plan, queues);
         workflows.by_name.insert(plan.name.clone(), registered);
     }
     workflows

@@ -82,10 +82,8 @@ impl QueueStats {
         let (reply, answer) = oneshot::channel();
         queue.inbox.send(ToQueue::Oldest(reply));
         let oldest = answer.await.map_err(|_| engine.gone())?;
-        let (shared, counts) = (engine.shared(), &queue.counts);
-        let (succeeded, failed) =
-            (counts.succeeded.load(Ordering::Relaxed), counts.failed.load(Ordering::Relaxed));
-        let busy = counts.busy.load(Ordering::Relaxed);
+        let shared = engine.shared();
+        let [succeeded, failed, busy] = queue.counted();
         let letters = shared.letters[queue.index].list(DeadLetterFilter::default()).await;
         Ok(Self {
             name: queue.name.to_string(),
@@ -97,7 +95,7 @@ impl QueueStats {
             failed,
             mean_duration: Duration::from_micros(busy / (succeeded + failed).max(1)),
             dead_letters: letters.len(),
-            restarts: counts.restarts.load(Ordering::Relaxed),
+            restarts: queue.counts.restarts.load(Ordering::Relaxed),
         })
     }
 }

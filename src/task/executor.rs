@@ -26,9 +26,9 @@ pub(crate) struct Shared {
     pub(crate) registry: Registry,
     pub(crate) limits: TaskLimits,
     pub(crate) logs: Arc<MemoryLogs>,
-    pub(crate) scratch: Scratch,
+    pub(crate) scratch: Arc<Scratch>,
     #[cfg(feature = "http")]
-    pub(super) client: http::Client,
+    pub(super) client: Arc<http::Client>,
 }
 
 /// The limits of commands, requests and logs.
@@ -68,9 +68,23 @@ impl Executor {
             registry,
             limits,
             logs: Arc::default(),
-            scratch: Scratch::default(),
+            scratch: Arc::default(),
             #[cfg(feature = "http")]
-            client: http::Client::default(),
+            client: Arc::default(),
+        }))
+    }
+
+    /// The same executor with reference counts of its own. Each worker has one: an attempt counts
+    /// several times on what it uses, and counts that all cores share cost more than the attempt.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        Self(Arc::new(Shared {
+            registry: self.0.registry.apart(),
+            limits: self.0.limits,
+            logs: Arc::clone(&self.0.logs),
+            scratch: Arc::clone(&self.0.scratch),
+            #[cfg(feature = "http")]
+            client: Arc::clone(&self.0.client),
         }))
     }
 
@@ -84,7 +98,7 @@ impl Executor {
         let shared = &self.0;
         match &attempt.step().verb {
             Verb::Task(name) => match shared.registry.handler(name) {
-                Some(handler) => Arc::clone(handler).start(Arc::clone(shared), attempt),
+                Some(handler) => handler.start(Arc::clone(shared), attempt),
                 None => failed(no_handler(name)),
             },
             Verb::Run(_) => command::start(Arc::clone(shared), attempt),

@@ -137,7 +137,7 @@ impl Fixture {
         };
         Attempt {
             run: run(),
-            plan: Arc::new(plan),
+            plan: Arc::new(Arc::new(plan)),
             unit,
             attempt: self.attempt,
             fencing: 7,

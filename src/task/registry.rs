@@ -13,8 +13,8 @@ use super::{Attempt, AttemptFuture};
 /// What `task = "…"` may name, and what `State<T>` may ask for.
 #[derive(Default)]
 pub struct Registry {
-    handlers: HashMap<Box<str>, Arc<dyn ErasedHandler>>,
-    states: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
+    handlers: HashMap<Box<str>, Box<dyn ErasedHandler>>,
+    states: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
 }
 
 impl Registry {
@@ -25,13 +25,13 @@ impl Registry {
 
     /// Makes `handler` the code behind `task = "name"`; the one that was it, goes.
     pub fn add<Args: 'static>(&mut self, name: &str, handler: impl Handler<Args>) {
-        let erased = Erased { handler, args: PhantomData::<fn(Args)> };
-        self.handlers.insert(name.into(), Arc::new(erased));
+        let handler = Arc::new(Arc::new(handler));
+        self.handlers.insert(name.into(), Box::new(Erased { handler, args: PhantomData }));
     }
 
     /// Gives `value` to all handlers with a `State<T>` argument; the one that was there, goes.
     pub fn add_state<T: Clone + Send + Sync + 'static>(&mut self, value: T) {
-        self.states.insert(TypeId::of::<T>(), Box::new(value));
+        self.states.insert(TypeId::of::<T>(), Arc::new(value));
     }
 
     /// Whether a handler has this name.
@@ -62,8 +62,19 @@ impl Registry {
         if missing.is_empty() { Ok(()) } else { Err(missing) }
     }
 
-    pub(super) fn handler(&self, name: &str) -> Option<&Arc<dyn ErasedHandler>> {
-        self.handlers.get(name)
+    pub(super) fn handler(&self, name: &str) -> Option<&dyn ErasedHandler> {
+        self.handlers.get(name).map(Box::as_ref)
+    }
+
+    /// The same handlers and states, with reference counts of its own: see [`Executor::apart`].
+    ///
+    /// [`Executor::apart`]: super::Executor::apart
+    pub(super) fn apart(&self) -> Self {
+        let handlers = self.handlers.iter();
+        Self {
+            handlers: handlers.map(|(name, handler)| (name.clone(), handler.apart())).collect(),
+            states: self.states.clone(),
+        }
     }
 
     pub(super) fn state<T: 'static>(&self) -> Option<&T> {
@@ -89,28 +100,37 @@ pub struct MissingState {
 
 /// A handler whose arguments are known to nobody any more.
 pub(super) trait ErasedHandler: Send + Sync {
-    fn start(self: Arc<Self>, shared: Arc<Shared>, attempt: Attempt) -> AttemptFuture;
+    fn start(&self, shared: Arc<Shared>, attempt: Attempt) -> AttemptFuture;
     fn needs(&self) -> Vec<StateNeed>;
+    /// The same handler with a reference count of its own.
+    fn apart(&self) -> Box<dyn ErasedHandler>;
 }
 
 struct Erased<H, Args> {
-    handler: H,
+    /// The outer count is this one's, the inner one is that of all.
+    handler: Arc<Arc<H>>,
     args: PhantomData<fn(Args)>,
 }
 
 impl<Args: 'static, H: Handler<Args>> ErasedHandler for Erased<H, Args> {
-    fn start(self: Arc<Self>, shared: Arc<Shared>, attempt: Attempt) -> AttemptFuture {
+    fn start(&self, shared: Arc<Shared>, attempt: Attempt) -> AttemptFuture {
+        let handler = Arc::clone(&self.handler);
         let mut call = Call::new(shared, attempt);
         Box::pin(async move {
             call.prepare()?;
             let masks = call.masks().clone();
-            let result = self.handler.call(&mut call).await;
+            let result = handler.call(&mut call).await;
             if masks.is_empty() { result } else { masks.hide(result) }
         })
     }
 
     fn needs(&self) -> Vec<StateNeed> {
         H::needs()
+    }
+
+    fn apart(&self) -> Box<dyn ErasedHandler> {
+        let handler = Arc::new(Arc::clone(&*self.handler));
+        Box::new(Self { handler, args: PhantomData })
     }
 }
 

@@ -77,8 +77,9 @@ impl State {
         let input = Input::Started { unit: job.unit, fencing: job.fencing, at };
         self.input(id, &input, now);
         self.out.urgent = true;
+        let Some(live) = self.runs.get(&id) else { return };
         job.start = StartRecord::Done;
-        let queue = job.workflow.queue(job.unit.node);
+        let queue = live.workflow.queue(job.unit.node);
         self.out.gated.push(Release::Ready(queue, job));
     }
 
@@ -111,7 +112,7 @@ pub(super) fn job(
         priority: i16::from(live.run.priority(plan, unit)) + i16::from(queue.settings.priority),
         start,
         ready_at,
-        workflow: std::sync::Arc::clone(&live.workflow),
+        workflow: live.workflow.place,
         source: live.run.attempt_input(plan, unit),
     }
 }
