@@ -173,10 +173,8 @@ fn open_files(
         outbox::open_archive(&archive, position.moved)?;
     }
     let outbox = Outbox::new(position.moved, archive.exists());
-    let rows = journal.read(outbox_rows)?;
-    for (number, row) in rows {
-        // A damaged entry is told by `replay`.
-        outbox.add(number, row).unwrap_or_default();
+    for (number, row) in journal.read(outbox_rows)? {
+        outbox.add(number, row);
     }
     let (seen, replayed, ended) = (Mutex::default(), AtomicU64::new(0), AtomicBool::new(false));
     Ok((Arc::new(Shared { journal, archive, outbox, seen, replayed, ended }), position))

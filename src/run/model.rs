@@ -23,7 +23,22 @@ pub struct Unit {
     /// The node.
     pub node: NodeId,
     /// The item's index in the list; `Unit::NO_ITEM` outside of a fan-out.
+    #[serde(with = "stored_item")]
     pub item: u32,
+}
+
+/// An item as it is stored: one more, so that the frequent `NO_ITEM` is a 0 and takes one byte.
+mod stored_item {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this signature")]
+    pub(super) fn serialize<S: Serializer>(item: &u32, to: S) -> Result<S::Ok, S::Error> {
+        item.wrapping_add(1).serialize(to)
+    }
+
+    pub(super) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<u32, D::Error> {
+        u32::deserialize(from).map(|stored| stored.wrapping_sub(1))
+    }
 }
 
 impl Unit {

@@ -95,24 +95,24 @@ fn events_keep_their_bytes() {
     expect![[r#"
         accepted 010100056f72646572070707070707070707070707070707070b7b2263656e7473223a357dfd80e699ecbd8e0c00fd40adc7ecbd8e0c00fd80e699ecbd8e0c0003636c6901076f726465722d37fd40adc7ecbd8e0c0001fd01047465616d0473686f70
         began 010101fd80e699ecbd8e0c00
-        ready 010102fb2c01fc70110100fd80e699ecbd8e0c00
-        skipped 01010303fcfffffffffd80e699ecbd8e0c000109
-        blocked 01010403fcfffffffffd80e699ecbd8e0c0009
+        ready 010102fb2c01fc71110100fd80e699ecbd8e0c00
+        skipped 0101030300fd80e699ecbd8e0c000109
+        blocked 0101040300fd80e699ecbd8e0c0009
         fanned_out 01010509fd80e699ecbd8e0c0002013103226222
-        started 01010603fcffffffff02fd80e699ecbd8e0c00
-        slept 01010703fcffffffff02fd80e699ecbd8e0c00fd40adc7ecbd8e0c00
-        succeeded 01010803fcffffffff02fd80e699ecbd8e0c00fd40adc7ecbd8e0c00035b315d
-        attempt_failed 01010903fcffffffff02fd80e699ecbd8e0c00fd40adc7ecbd8e0c0006010c6e6f20737563682066696c650101fc0065cd1d
-        retry_scheduled 01010a03fcfffffffffd80e699ecbd8e0c00fd40adc7ecbd8e0c00
-        failed 01010b03fcfffffffffd80e699ecbd8e0c0006010c6e6f20737563682066696c650101fc0065cd1d
-        crashed 01010c03fcffffffff02fd80e699ecbd8e0c00
-        interrupted 01010d03fcffffffff02fd80e699ecbd8e0c00
-        parked 01010e03fcfffffffffd80e699ecbd8e0c00
+        started 010106030002fd80e699ecbd8e0c00
+        slept 010107030002fd80e699ecbd8e0c00fd40adc7ecbd8e0c00
+        succeeded 010108030002fd80e699ecbd8e0c00fd40adc7ecbd8e0c00035b315d
+        attempt_failed 010109030002fd80e699ecbd8e0c00fd40adc7ecbd8e0c0006010c6e6f20737563682066696c650101fc0065cd1d
+        retry_scheduled 01010a0300fd80e699ecbd8e0c00fd40adc7ecbd8e0c00
+        failed 01010b0300fd80e699ecbd8e0c0006010c6e6f20737563682066696c650101fc0065cd1d
+        crashed 01010c030002fd80e699ecbd8e0c00
+        interrupted 01010d030002fd80e699ecbd8e0c00
+        parked 01010e0300fd80e699ecbd8e0c00
         gathered 01010f09fd80e699ecbd8e0c00
-        cancelled 01011003fcfffffffffd80e699ecbd8e0c00
+        cancelled 0101100300fd80e699ecbd8e0c00
         cancel_requested 010111fd80e699ecbd8e0c0006656e6f75676801
-        reopened 010112fd80e699ecbd8e0c000203fcfffffffffb2c01fc701101000109
-        replayed 01011303fcfffffffffd80e699ecbd8e0c0001035b315d0103fcffffffff
+        reopened 010112fd80e699ecbd8e0c00020300fb2c01fc711101000109
+        replayed 0101130300fd80e699ecbd8e0c0001035b315d010300
         ended 010114fd80e699ecbd8e0c0005035b315d0106010c6e6f20737563682066696c650101fc0065cd1d
     "#]].assert_eq(&lines.collect::<String>());
 }

@@ -40,6 +40,8 @@ pub(super) struct Outbox {
 struct Inner {
     rows: VecDeque<(u64, Bytes)>,
     bytes: usize,
+    /// Rows whose entries are not in `latest` yet: they are read when somebody asks.
+    unread: Vec<(u64, Bytes)>,
     /// The newest change of each run that waits, with the number of its row.
     latest: BTreeMap<RunId, (u64, Stored)>,
     /// The last row that the archive holds durably.
@@ -50,6 +52,19 @@ struct Inner {
     /// The thread has been called and has not looked yet.
     called: bool,
     closed: bool,
+}
+
+impl Inner {
+    /// The newest changes, those in unread rows included. What stands behind damage in a row cannot
+    /// be read; the start has reported it.
+    fn read_up(&mut self) -> &BTreeMap<RunId, (u64, Stored)> {
+        for (number, row) in self.unread.drain(..) {
+            for (_, entry) in entries(&row).flatten() {
+                self.latest.insert(entry.run, (number, entry));
+            }
+        }
+        &self.latest
+    }
 }
 
 impl Outbox {
@@ -63,21 +78,17 @@ impl Outbox {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a durable row; says what is wrong behind its last good entry.
-    pub(super) fn add(&self, number: u64, row: Bytes) -> Result<(), &'static str> {
+    /// Adds a durable row.
+    pub(super) fn add(&self, number: u64, row: Bytes) {
         let mut inner = self.lock();
         inner.bytes += row.len();
         inner.rows.push_back((number, row.clone()));
+        inner.unread.push((number, row));
         let full = inner.bytes >= MOVE_BYTES_MIN || inner.rows.len() >= MOVE_ROWS_MIN;
         if full && !inner.called {
             inner.called = true;
             self.changed.notify_all();
         }
-        for found in entries(&row) {
-            let (_, entry) = found?;
-            inner.latest.insert(entry.run, (number, entry));
-        }
-        Ok(())
     }
 
     /// Waits until there is room for more.
@@ -96,12 +107,12 @@ impl Outbox {
 
     /// The newest change of a run that waits; its summary is `None` where the run was taken out.
     pub(super) fn find(&self, run: RunId) -> Option<Stored> {
-        self.lock().latest.get(&run).map(|(_, entry)| entry.clone())
+        self.lock().read_up().get(&run).map(|(_, entry)| entry.clone())
     }
 
     /// The newest changes of all runs that wait.
     pub(super) fn latest(&self) -> Vec<Stored> {
-        self.lock().latest.values().map(|(_, entry)| entry.clone()).collect()
+        self.lock().read_up().values().map(|(_, entry)| entry.clone()).collect()
     }
 
     /// The last row that the archive holds durably.
@@ -172,6 +183,7 @@ impl Outbox {
                 inner.moved = rows.last().map_or(inner.moved, |(number, _)| *number);
                 let moved = inner.moved;
                 inner.latest.retain(|_, (number, _)| *number > moved);
+                inner.unread.retain(|(number, _)| *number > moved);
                 inner.called |= inner.bytes >= MOVE_BYTES_MIN;
             }
             Err(error) => inner.failed = Some(error),
