@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use ::redb::{Builder, Database, DatabaseError};
+use rustix::fs::SeekFrom as Place;
+use rustix::io::Errno;
 
 use super::store::{Disk, io_fault};
 use crate::clock::Clock;
@@ -20,7 +22,30 @@ const LOCK_FILE: &str = "lock";
 const FIRST_WORDS: &str = "windlass data folder, format ";
 
 /// What is copied at a time when a file is written once more.
-const REWRITE_BYTES: usize = 1 << 20;
+const REWRITE_BYTES: u64 = 1 << 20;
+
+/// Where data begins at or behind `at`: what was never written stays so, since the disk may be full.
+fn data_from(file: &File, at: u64) -> io::Result<Option<u64>> {
+    match rustix::fs::seek(file, Place::Data(at)) {
+        Ok(start) => Ok(Some(start)),
+        Err(Errno::NXIO) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn rewrite_part(file: &mut File, start: u64, end: u64) -> io::Result<()> {
+    let (mut buffer, mut at) = (Vec::new(), start);
+    while at < end {
+        let part = (end - at).min(REWRITE_BYTES);
+        file.seek(SeekFrom::Start(at))?;
+        buffer.clear();
+        file.take(part).read_to_end(&mut buffer)?;
+        file.seek(SeekFrom::Start(at))?;
+        file.write_all(&buffer)?;
+        at += part;
+    }
+    Ok(())
+}
 
 /// A locked data folder.
 #[derive(Debug)]
@@ -107,18 +132,12 @@ impl Disk for Folder {
 
     fn rewrite(&self, file: &str) -> io::Result<()> {
         let mut file = OpenOptions::new().read(true).write(true).open(self.path.join(file))?;
-        let mut buffer = vec![0; REWRITE_BYTES];
-        let mut at = 0;
-        loop {
-            file.seek(SeekFrom::Start(at))?;
-            let read = file.read(&mut buffer)?;
-            if read == 0 {
-                return file.sync_all();
-            }
-            file.seek(SeekFrom::Start(at))?;
-            file.write_all(&buffer[..read])?;
-            at += u64::try_from(read).expect("invariant: a buffer's length fits 64 bits");
+        let mut end = 0;
+        while let Some(start) = data_from(&file, end)? {
+            end = rustix::fs::seek(&file, Place::Hole(start))?;
+            rewrite_part(&mut file, start, end)?;
         }
+        file.sync_all()
     }
 
     fn rename(&self, file: &str, to: Option<&str>) -> io::Result<()> {
@@ -147,5 +166,28 @@ impl Disk for Folder {
 
     fn release(&self) {
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{FileExt, MetadataExt};
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_written_once_more_keeps_its_bytes_and_its_holes() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::lock(place.path()).unwrap();
+        let file = File::create(place.path().join("sparse")).unwrap();
+        file.write_all_at(b"begin", 0).unwrap();
+        file.write_all_at(&[7; 3_000_000], 20 << 20).unwrap();
+        file.set_len(64 << 20).unwrap();
+        file.sync_all().unwrap();
+        let (bytes, blocks) =
+            (std::fs::read(place.path().join("sparse")).unwrap(), file.metadata());
+        folder.rewrite("sparse").unwrap();
+        assert!(std::fs::read(place.path().join("sparse")).unwrap() == bytes);
+        assert_eq!(file.metadata().unwrap().blocks(), blocks.unwrap().blocks());
     }
 }
