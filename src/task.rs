@@ -5,6 +5,7 @@
 
 mod model;
 
+mod apart;
 mod cancel;
 mod command;
 mod context;
@@ -21,6 +22,7 @@ mod registry;
 mod render;
 mod secret;
 
+pub use apart::Apart;
 pub use cancel::{CancelSignal, StopReason};
 pub use context::StepContext;
 pub use error::{FAILURE_BYTES_MAX, StepError, panic_message};

@@ -327,3 +327,32 @@ async fn bad_input_is_refused_before_acceptance() {
     assert!(unknown.to_string().contains("did you mean `strict`"), "{unknown}");
     assert!(engine.runs(&RunFilter::default()).await.unwrap().is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handler_that_spins_ends_by_its_timeout_and_holds_nobody_up() {
+    let text = "timeout = \"30s\"\n[steps.spin]\ntask = \"spin\"\ntimeout = \"100ms\"";
+    let over = Arc::new(AtomicU32::new(0));
+    let ended = Arc::clone(&over);
+    let spin = move |_: u32| {
+        let ended = Arc::clone(&ended);
+        async move {
+            while ended.load(Ordering::Relaxed) == 0 {
+                std::hint::spin_loop();
+            }
+            Ok::<_, StepError>(0)
+        }
+    };
+    let builder = adder().task("spin", spin).workflow_text("spin", text).unwrap();
+    let engine = builder.queue("default", |queue| queue.workers(2)).start().await.unwrap();
+    let spinning = engine.run("spin", 1).await.unwrap();
+    for number in 0..20 {
+        let run = engine.run("chain", number).await.unwrap();
+        assert_eq!(run.output::<u64>().await.unwrap(), number + 3);
+    }
+    let ended = spinning.wait().await.unwrap();
+    assert_eq!(ended.state, RunState::Failed);
+    let letters = engine.dead_letters().list(&DeadLetterFilter::default()).await.unwrap();
+    assert_eq!(letters[0].failure.class.to_string(), "timeout");
+    over.store(1, Ordering::Relaxed);
+    engine.shutdown(Duration::from_secs(1)).await.unwrap();
+}

@@ -24,7 +24,9 @@ use crate::id::RunId;
 use crate::payload::Payload;
 use crate::plan::{Node, Plan, Verb};
 use crate::run::{AttemptSource, Failure, Input};
-use crate::task::{Attempt, AttemptFuture, CancelSignal, Executor, StopReason, panic_message};
+use crate::task::{
+    Apart, Attempt, AttemptFuture, CancelSignal, Executor, StopReason, panic_message,
+};
 
 /// After so many claims a worker lets others have the thread.
 const CLAIMS_MAX: usize = 2;
@@ -45,7 +47,7 @@ pub(super) struct State {
     /// The executor, the plans that were met and the runs' folder, each with a reference count that
     /// no other worker writes.
     executor: Executor,
-    plans: Vec<Option<Arc<Arc<Plan>>>>,
+    plans: Vec<Option<Apart<Plan>>>,
     runs_folder: Option<Arc<Path>>,
     /// What is to be told to each shard.
     reports: Vec<Vec<shard::Request>>,
@@ -87,7 +89,7 @@ impl State {
     }
 
     /// The next job, and the plan of its workflow.
-    fn begin(&mut self, now: Timestamp) -> Option<(Job, Arc<Arc<Plan>>)> {
+    fn begin(&mut self, now: Timestamp) -> Option<(Job, Apart<Plan>)> {
         let (shared, plans) = (&self.shared, &mut self.plans);
         let mut found = None;
         let job = self.desk.begin(now, &self.cancel, |job| {
@@ -95,15 +97,15 @@ impl State {
                 plans.resize(job.workflow + 1, None);
             }
             let plan =
-                plans[job.workflow].get_or_insert_with(|| Arc::new(shared.plan_at(job.workflow)));
-            found = Some(Arc::clone(plan));
+                plans[job.workflow].get_or_insert_with(|| Apart::new(shared.plan_at(job.workflow)));
+            found = Some(plan.clone());
             plan.node(job.unit.node).timeout
         })?;
         Some((job, found?))
     }
 
     /// Starts one attempt and polls it once; the time after that.
-    fn serve(&mut self, mut job: Job, plan: &Arc<Arc<Plan>>, started: Timestamp) -> Timestamp {
+    fn serve(&mut self, mut job: Job, plan: &Apart<Plan>, started: Timestamp) -> Timestamp {
         if job.start == StartRecord::Durable {
             self.desk.polled();
             let run = job.run;
@@ -127,12 +129,12 @@ impl State {
     fn start(
         &self,
         job: &mut Job,
-        plan: &Arc<Arc<Plan>>,
+        plan: &Apart<Plan>,
         at: Timestamp,
     ) -> Result<AttemptFuture, Failure> {
         let attempt = Attempt {
             run: job.run,
-            plan: Arc::clone(plan),
+            plan: plan.clone(),
             unit: job.unit,
             attempt: job.attempt,
             fencing: job.fencing,
@@ -161,7 +163,7 @@ impl State {
     }
 
     /// The attempt goes on in a task of its own.
-    fn spawn(&mut self, job: Job, plan: &Arc<Arc<Plan>>, at: Timestamp, future: AttemptFuture) {
+    fn spawn(&mut self, job: Job, plan: &Apart<Plan>, at: Timestamp, future: AttemptFuture) {
         let cancel = self.cancel.clone();
         self.desk.spawned(job.key(), cancel.clone());
         if job.start == StartRecord::Lazy {
@@ -170,7 +172,7 @@ impl State {
         }
         let (shared, queue, desk) =
             (Arc::clone(&self.shared), Arc::clone(&self.queue), Arc::clone(&self.desk));
-        let plan = Arc::clone(plan);
+        let plan = plan.clone();
         tokio::spawn(async move {
             let node = plan.node(job.unit.node);
             let outcome = drive(&shared.clock, node, &cancel, at, future).await;

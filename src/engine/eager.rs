@@ -14,7 +14,7 @@ use crate::id::{Name, RunId, ShardId};
 use crate::payload::Payload;
 use crate::plan::Plan;
 use crate::run::{Accepted, Effect, Input, Run, RunState, Step, Timer, Unit};
-use crate::task::{Attempt, CancelSignal, Executor};
+use crate::task::{Apart, Attempt, CancelSignal, Executor};
 
 /// Runs workflows without an engine. Made by [`EngineBuilder::eager`].
 #[derive(Debug)]
@@ -129,7 +129,7 @@ impl Course<'_> {
         let (at, cancel) = (clock.now(), CancelSignal::new());
         let attempt = Attempt {
             run: self.id,
-            plan: Arc::new(Arc::clone(&self.plan)),
+            plan: Apart::new(Arc::clone(&self.plan)),
             unit,
             attempt,
             fencing,

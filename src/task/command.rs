@@ -24,7 +24,7 @@ use job::Job;
 /// The future that runs the command of the attempt's step.
 pub(super) fn start(shared: Arc<Shared>, attempt: Attempt) -> AttemptFuture {
     Box::pin(async move {
-        let plan = Arc::clone(&attempt.plan);
+        let plan = attempt.plan.clone();
         match &plan.nodes[attempt.unit.node.index()].verb {
             Verb::Run(command) => run(&shared, attempt, command).await,
             Verb::Task(_) | Verb::Http(_) | Verb::Sleep(_) | Verb::Body => {

@@ -74,8 +74,7 @@ impl Executor {
         }))
     }
 
-    /// The same executor with reference counts of its own. Each worker has one: an attempt counts
-    /// several times on what it uses, and counts that all cores share cost more than the attempt.
+    /// The same executor for one worker: what its attempts count on is counted [`Apart`].
     #[must_use]
     pub fn apart(&self) -> Self {
         Self(Arc::new(Shared {

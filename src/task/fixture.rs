@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Attempt, AttemptFuture, CancelSignal, Executor, Registry, TaskLimits};
+use super::{Apart, Attempt, AttemptFuture, CancelSignal, Executor, Registry, TaskLimits};
 use crate::clock::Timestamp;
 use crate::definition::{FailFast, OnCrash, SecretSource};
 use crate::expression::Names;
@@ -137,7 +137,7 @@ impl Fixture {
         };
         Attempt {
             run: run(),
-            plan: Arc::new(Arc::new(plan)),
+            plan: Apart::new(Arc::new(plan)),
             unit,
             attempt: self.attempt,
             fencing: 7,

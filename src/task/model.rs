@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::CancelSignal;
+use super::{Apart, CancelSignal};
 use crate::clock::Timestamp;
 use crate::id::RunId;
 use crate::payload::Payload;
@@ -21,8 +21,8 @@ pub type AttemptFuture = Pin<Box<dyn Future<Output = Result<Payload, Failure>> +
 pub struct Attempt {
     /// The run.
     pub run: RunId,
-    /// The plan it keeps; the outer count may be that of one worker.
-    pub plan: Arc<Arc<Plan>>,
+    /// The plan it keeps.
+    pub plan: Apart<Plan>,
     /// What is executed.
     pub unit: Unit,
     /// Which try, from 1; interrupted ones are not counted.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::executor::Shared;
 use super::handler::{Call, Handler, StateNeed};
-use super::{Attempt, AttemptFuture};
+use super::{Apart, Attempt, AttemptFuture};
 
 /// What `task = "…"` may name, and what `State<T>` may ask for.
 #[derive(Default)]
@@ -25,7 +25,7 @@ impl Registry {
 
     /// Makes `handler` the code behind `task = "name"`; the one that was it, goes.
     pub fn add<Args: 'static>(&mut self, name: &str, handler: impl Handler<Args>) {
-        let handler = Arc::new(Arc::new(handler));
+        let handler = Apart::new(Arc::new(handler));
         self.handlers.insert(name.into(), Box::new(Erased { handler, args: PhantomData }));
     }
 
@@ -66,9 +66,7 @@ impl Registry {
         self.handlers.get(name).map(Box::as_ref)
     }
 
-    /// The same handlers and states, with reference counts of its own: see [`Executor::apart`].
-    ///
-    /// [`Executor::apart`]: super::Executor::apart
+    /// The same handlers and states; each handler has a count of its own.
     pub(super) fn apart(&self) -> Self {
         let handlers = self.handlers.iter();
         Self {
@@ -107,14 +105,13 @@ pub(super) trait ErasedHandler: Send + Sync {
 }
 
 struct Erased<H, Args> {
-    /// The outer count is this one's, the inner one is that of all.
-    handler: Arc<Arc<H>>,
+    handler: Apart<H>,
     args: PhantomData<fn(Args)>,
 }
 
 impl<Args: 'static, H: Handler<Args>> ErasedHandler for Erased<H, Args> {
     fn start(&self, shared: Arc<Shared>, attempt: Attempt) -> AttemptFuture {
-        let handler = Arc::clone(&self.handler);
+        let handler = self.handler.clone();
         let mut call = Call::new(shared, attempt);
         Box::pin(async move {
             call.prepare()?;
@@ -129,8 +126,7 @@ impl<Args: 'static, H: Handler<Args>> ErasedHandler for Erased<H, Args> {
     }
 
     fn apart(&self) -> Box<dyn ErasedHandler> {
-        let handler = Arc::new(Arc::clone(&*self.handler));
-        Box::new(Self { handler, args: PhantomData })
+        Box::new(Self { handler: self.handler.apart(), args: PhantomData })
     }
 }
 

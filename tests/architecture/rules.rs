@@ -32,7 +32,7 @@ pub(crate) const HOMES: &[(&str, &[&str])] = &[
     ("redb", &["src/journal/redb"]),
     ("regex_lite", &["src/plan"]),
     ("reqwest", &["src/task"]),
-    ("rustix", &["src/task", "src/journal/redb/folder.rs"]),
+    ("rustix", &["src/task", "src/journal/redb/folder"]),
     ("rustls", &["src/task"]),
     ("strsim", &["src/definition", "src/plan"]),
     ("tokio", &["src/clock", "src/task", "src/actors", "src/engine"]),

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 #[path = "../../../tests/support/corpus.rs"]
+#[expect(dead_code, reason = "the library's own tests use the rest")]
 mod corpus;
 #[path = "../../../tests/support/trace.rs"]
 mod trace;

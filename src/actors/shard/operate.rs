@@ -59,6 +59,7 @@ impl State {
         }
         let again = |answer| Request::Retry(id, from.clone(), answer);
         let Some(answer) = self.present(id, answer, again) else { return };
+        self.rouse(id, now);
         self.audit(now, format!("retry {id} from {from:?}"));
         self.input(id, &Input::Retry(from), now);
         self.confirm(answer);
@@ -74,6 +75,7 @@ impl State {
         let kept = input.clone();
         let again = |answer| Request::Replay(id, unit, kept, answer);
         let Some(answer) = self.present(id, answer, again) else { return };
+        self.rouse(id, now);
         let edited = if input.is_some() { " with an edited input" } else { "" };
         self.audit(now, format!("replay {} of {id}{edited}", DeadLetterId::of(id, unit)));
         self.input(id, &Input::Replay { unit, input }, now);
@@ -89,6 +91,7 @@ impl State {
         now: Timestamp,
     ) {
         let id = DeadLetterId::of(run, unit);
+        self.rouse(run, now);
         self.audit(now, format!("drop dead letter {id} of {run}: {reason}"));
         self.input(run, &Input::GiveUp { unit, reason }, now);
         let release = self.out.exhume(id);

@@ -62,13 +62,17 @@ impl State {
                 let state = live.run.state().as_str();
                 return drop(answer.send(Err(format!("run {id} has ended: it {state}"))));
             }
-            Some(live) if live.dormant => {
-                live.dormant = false;
-                self.resume(id, now);
-            }
-            Some(_) => {}
+            Some(_) => self.rouse(id, now),
         }
         self.confirm(answer);
+    }
+
+    /// A run that somebody wants something of is dormant no more.
+    pub(super) fn rouse(&mut self, id: RunId, now: Timestamp) {
+        if let Some(live) = self.runs.get_mut(&id).filter(|live| live.dormant) {
+            live.dormant = false;
+            self.resume(id, now);
+        }
     }
 
     fn resume(&mut self, id: RunId, now: Timestamp) {

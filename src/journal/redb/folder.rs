@@ -181,7 +181,7 @@ mod tests {
         let folder = Folder::lock(place.path()).unwrap();
         let file = File::create(place.path().join("sparse")).unwrap();
         file.write_all_at(b"begin", 0).unwrap();
-        file.write_all_at(&[7; 3_000_000], 20 << 20).unwrap();
+        file.write_all_at(&vec![7; 3_000_000], 20 << 20).unwrap();
         file.set_len(64 << 20).unwrap();
         file.sync_all().unwrap();
         let (bytes, blocks) =

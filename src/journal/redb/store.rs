@@ -229,6 +229,7 @@ pub(super) fn io_fault(path: &str, error: &io::Error) -> JournalError {
 /// What people are told of the errors that they can do something about.
 const SENTENCES: &[(io::ErrorKind, &str)] = &[
     (io::ErrorKind::StorageFull, "the disk is full; free some space"),
+    (io::ErrorKind::FileTooLarge, "it may not grow further; raise the limit (ulimit -f)"),
     (io::ErrorKind::QuotaExceeded, "the quota is used up; free some space"),
     (
         io::ErrorKind::ReadOnlyFilesystem,

@@ -54,7 +54,7 @@ fn made() -> Result<reqwest::Client, Box<dyn std::error::Error>> {
 /// The future that sends the request of the attempt's step.
 pub(in crate::task) fn start(shared: Arc<Shared>, attempt: Attempt) -> AttemptFuture {
     Box::pin(async move {
-        let plan = Arc::clone(&attempt.plan);
+        let plan = attempt.plan.clone();
         match &plan.nodes[attempt.unit.node.index()].verb {
             Verb::Http(request) => send(&shared, attempt, request).await,
             Verb::Task(_) | Verb::Run(_) | Verb::Sleep(_) | Verb::Body => {

@@ -138,11 +138,12 @@ fn next(history: &RunHistory, folder: &Path) -> Vec<String> {
     let data = data_flag(folder);
     let mut next = Vec::new();
     match history.state {
-        RunState::Failed | RunState::Cancelled => next.push(format!("windlass retry {id}{data}")),
+        RunState::Failed | RunState::Cancelled | RunState::Parked => {
+            next.push(format!("windlass retry {id}{data}"));
+        }
         RunState::Pending | RunState::Running | RunState::Paused => {
             next.push(format!("windlass resume {id}{data}"));
         }
-        RunState::Parked => next.push(format!("windlass show {id}{data}")),
         RunState::Succeeded => {}
     }
     let failed = history.steps.iter().find(|s| s.state == StepState::Failed && !s.allowed);

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use windlass::definition::OnCrash;
 use windlass::plan::Plan;
 use windlass::run::{AttemptState, RunHistory, StepHistory};
 use windlass::{EngineEvent, EventKind, Name, Timestamp};
@@ -125,6 +126,7 @@ impl Teller {
             EventKind::Blocked { by } => What::Blocked { place, by: by.to_string() },
             EventKind::Parked => What::Parked { place },
             EventKind::Cancelled => What::Cancelled { place },
+            EventKind::Crashed if self.parks_after_a_crash(&place) => return None,
             EventKind::Crashed | EventKind::Interrupted => What::Interrupted { place },
             EventKind::Replayed => {
                 self.tallies.clear();
@@ -132,6 +134,12 @@ impl Teller {
             }
             _ => return None,
         })
+    }
+
+    /// Whether a person decides what becomes of the step: that is told next.
+    fn parks_after_a_crash(&self, place: &Place) -> bool {
+        let node = self.plan.find(&place.step).map(|id| self.plan.node(id));
+        node.is_some_and(|node| node.on_crash == OnCrash::Park)
     }
 
     fn tally(&mut self, place: &Place) -> &mut Tally {

@@ -1,7 +1,7 @@
 //! `windlass retry`: a finished run goes on from where it failed, or from a step.
 
 use clap::Args;
-use windlass::From;
+use windlass::{From, RunState};
 
 use crate::args::Common;
 use crate::door::{self, Work};
@@ -48,7 +48,7 @@ async fn retry(
     interrupts: &mut Interrupts,
 ) -> Result<Exit, Problem> {
     let run = door::find_run(engine, &args.run).await?;
-    if !run.state.is_end() {
+    if !run.state.is_end() && run.state != RunState::Parked {
         let short = crate::follow::short(run.id);
         return Err(Problem::usage(format!(
             "run {} has not ended: it is {}",

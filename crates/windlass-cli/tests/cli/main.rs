@@ -6,6 +6,7 @@
 mod again;
 mod check;
 mod data;
+mod disk;
 mod dlq;
 mod graph;
 mod help;

@@ -9,7 +9,7 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 
 use expect_test::expect;
 
-use crate::support::{Place, redact};
+use crate::support::{Place, only_run, redact};
 
 const GATED: &str = r#"
 name = "gated"
@@ -39,8 +39,12 @@ impl Gated {
     }
 
     fn start_with(arguments: &str) -> Self {
+        Self::start_of(GATED, arguments)
+    }
+
+    fn start_of(workflow: &str, arguments: &str) -> Self {
         let place = Place::new();
-        place.file("gated.toml", GATED);
+        place.file("gated.toml", workflow);
         for pipe in ["up", "go"] {
             assert!(
                 Command::new("mkfifo").arg(place.path().join(pipe)).status().unwrap().success()
@@ -152,13 +156,52 @@ fn a_killed_run_goes_on_and_runs_no_finished_step_again() {
 }
 
 #[test]
+fn a_relaxed_run_goes_on_after_a_kill() {
+    let relaxed = GATED.replace("name = \"gated\"", "name = \"gated\"\ndurability = \"relaxed\"");
+    let mut gated = Gated::start_of(&relaxed, "run gated.toml -v");
+    gated.until("START gate");
+    gated.signal("-KILL");
+    gated.child.wait().unwrap();
+    gated.place.call("resume").code(0);
+    let marks = gated.marks();
+    assert!(marks.starts_with("first ") && marks.ends_with(" gate last "), "{marks}");
+    gated.open_gate();
+}
+
+#[test]
+fn a_step_that_must_not_run_twice_waits_for_a_person_after_a_kill() {
+    let parks =
+        GATED.replace("depends_on = [\"first\"]", "depends_on = [\"first\"]\non_crash = \"park\"");
+    let mut gated = Gated::start_of(&parks, "run gated.toml -v");
+    gated.until("START gate");
+    gated.signal("-KILL");
+    gated.child.wait().unwrap();
+    expect![[r#"
+        exit 1
+        ── stderr
+        gated · run ID · 3 steps
+              PARKED gate waits for a person
+        ────────────────────────────────────────────────
+              Parked [   0.000s] 1 ok, 2 not finished
+          → windlass retry ID
+    "#]]
+    .assert_eq(&gated.place.call("resume").shown());
+    assert_eq!(gated.marks(), "first gate ");
+    assert!(gated.place.call("runs").code(0).out.contains("parked"));
+    assert!(gated.place.call("dlq").code(0).out.contains("the process died while the step ran"));
+    let id = only_run(&gated.place);
+    gated.place.call(&format!("retry {id}")).code(0);
+    assert_eq!(gated.marks(), "first gate gate last ");
+    assert!(gated.place.call("dlq").code(0).out.is_empty());
+    gated.open_gate();
+}
+
+#[test]
 fn a_run_of_a_killed_process_can_be_cancelled() {
     let mut gated = Gated::start();
     gated.signal("-KILL");
     gated.child.wait().unwrap();
-    let id = gated.place.call("runs --json").code(0).out;
-    let id = serde_json::from_str::<serde_json::Value>(&id).unwrap()["id"].clone();
-    gated.place.call(&format!("cancel {}", id.as_str().unwrap())).code(0);
+    gated.place.call(&format!("cancel {}", only_run(&gated.place))).code(0);
     assert!(gated.place.call("runs status:cancelled").code(0).out.contains("gated"));
     gated.open_gate();
 }
