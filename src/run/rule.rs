@@ -10,7 +10,6 @@ use crate::plan::Plan;
 pub(super) fn decide(run: &Run, plan: &Plan, input: &Input, now: Timestamp, out: &mut Vec<Event>) {
     match input {
         Input::Settle => settle(run, plan, now, out),
-        Input::Begin => begin(run, now, out),
         Input::Started { unit, fencing, at } => {
             if run.awaits(plan, *unit, *fencing) && run.phase(plan, *unit) == Phase::Queued {
                 out.push(Event::Started { unit: *unit, fencing: *fencing, at: *at });

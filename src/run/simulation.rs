@@ -9,6 +9,7 @@ mod luck;
 mod model;
 mod script;
 mod sketch;
+mod table;
 mod witness;
 mod world;
 

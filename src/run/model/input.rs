@@ -10,8 +10,6 @@ use crate::plan::NodeId;
 /// What the outside says.
 #[derive(Debug, Clone)]
 pub enum Input {
-    /// Its time has come (`pending` → `running`).
-    Begin,
     /// Nothing new: decide what follows from the state as it is.
     Settle,
     /// An attempt is known to run (its handler was pending after the first poll, or the record must

@@ -8,7 +8,7 @@ use super::luck::{Luck, hash};
 use super::script::Script;
 use super::sketch::{Sketch, Sketched, VerbSketch};
 use super::witness::Witness;
-use super::{Checked, ensure};
+use super::{Checked, ensure, table};
 use crate::clock::Timestamp;
 use crate::plan::{NodeId, Plan};
 use crate::run::tests::{accepted, id, plan};
@@ -236,6 +236,7 @@ impl World {
             println!("{} {input:?}", self.now);
         }
         let mut step = Step::default();
+        table::meet(&self.run, &self.plan, &input, self.now);
         self.run.advance(&self.plan, &input, self.now, &mut step);
         if let Input::Started { unit, at, .. } = input
             && let Some(job) = self.jobs.get_mut(&unit)
@@ -256,6 +257,7 @@ impl World {
         let snapshot = serde_json::to_string(&self.shadow).unwrap();
         self.run = serde_json::from_str(&snapshot).unwrap();
         ensure!(self.run == self.shadow, "a snapshot changed something: {snapshot}");
+        table::meet(&self.run, &self.plan, &Input::Died, self.now);
         let mut step = Step::default();
         self.run.recover(&self.plan, self.now, &mut step);
         if self.talks {
