@@ -25,7 +25,8 @@ mod secret;
 pub use apart::Apart;
 pub use cancel::{CancelSignal, StopReason};
 pub use context::StepContext;
-pub use error::{FAILURE_BYTES_MAX, StepError, panic_message};
+pub use error::{FAILURE_BYTES_MAX, StepError};
+pub(crate) use error::{panicked, poll_caught};
 pub use executor::{Executor, TaskLimits};
 pub use handler::{
     Call, Extract, ExtractLast, Handler, Outcome, State, StateNeed, ViaExtract, ViaInput,

@@ -4,7 +4,6 @@
 //! Owns nothing: what it has been given lies on its desk. Its death costs the attempt that it was
 //! polling, which the shard hears of and dispatches again.
 
-use std::any::Any;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -25,7 +24,7 @@ use crate::payload::Payload;
 use crate::plan::{Node, Plan, Verb};
 use crate::run::{AttemptSource, Failure, Input};
 use crate::task::{
-    Apart, Attempt, AttemptFuture, CancelSignal, Executor, StopReason, panic_message,
+    Apart, Attempt, AttemptFuture, CancelSignal, Executor, StopReason, panicked, poll_caught,
 };
 
 /// After so many claims a worker lets others have the thread.
@@ -200,16 +199,7 @@ pub(crate) fn started(executor: &Executor, attempt: Attempt) -> Result<AttemptFu
 /// Polls a future once, where it is; a panic is an outcome.
 fn poll_once(future: &mut AttemptFuture) -> Poll<Outcome> {
     let mut context = Context::from_waker(Waker::noop());
-    poll_caught(future, &mut context)
-}
-
-fn poll_caught(future: &mut AttemptFuture, context: &mut Context<'_>) -> Poll<Outcome> {
-    catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)))
-        .unwrap_or_else(|panic| Poll::Ready(Err(panicked(panic))))
-}
-
-fn panicked(panic: Box<dyn Any + Send>) -> Failure {
-    Failure::new(ErrorClass::Panic, panic_message(panic))
+    poll_caught(future.as_mut(), &mut context)
 }
 
 /// Waits for the end of an attempt: its own, its timeout, or somebody's wish.
@@ -224,7 +214,7 @@ pub(crate) async fn drive(
     let deadline = clock.instant(at.after(timeout.unwrap_or_default()));
     let cut = tokio::select! {
         biased;
-        outcome = poll_fn(|context| poll_caught(&mut future, context)) => return outcome,
+        outcome = poll_fn(|context| poll_caught(future.as_mut(), context)) => return outcome,
         _reason = cancel.wait() => {
             Failure::new(ErrorClass::Named("cancelled".into()), "the attempt was stopped")
         }
@@ -233,7 +223,7 @@ pub(crate) async fn drive(
     if matches!(node.verb, Verb::Run(_)) {
         // A command is told to end and then made to; the slot is taken until it is gone.
         cancel.set(StopReason::TimedOut);
-        drop(poll_fn(|context| poll_caught(&mut future, context)).await);
+        drop(poll_fn(|context| poll_caught(future.as_mut(), context)).await);
     }
     Err(cut)
 }

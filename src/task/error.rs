@@ -2,6 +2,10 @@
 
 use std::any::Any;
 use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::definition::ErrorClass;
@@ -117,7 +121,7 @@ impl fmt::Display for Chain<'_> {
 }
 
 /// What a caught panic said.
-pub fn panic_message(panic: Box<dyn Any + Send>) -> String {
+fn panic_message(panic: Box<dyn Any + Send>) -> String {
     let text = match panic.downcast::<String>() {
         Ok(text) => *text,
         Err(panic) => match panic.downcast::<&'static str>() {
@@ -126,6 +130,20 @@ pub fn panic_message(panic: Box<dyn Any + Send>) -> String {
         },
     };
     shortened(text)
+}
+
+/// Polls the work of an attempt; a panic is a failure of class `panic`.
+pub(crate) fn poll_caught<T>(
+    work: Pin<&mut (impl Future<Output = Result<T, Failure>> + ?Sized)>,
+    context: &mut Context<'_>,
+) -> Poll<Result<T, Failure>> {
+    catch_unwind(AssertUnwindSafe(|| work.poll(context)))
+        .unwrap_or_else(|panic| Poll::Ready(Err(panicked(panic))))
+}
+
+/// What a panic comes to.
+pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> Failure {
+    Failure::new(ErrorClass::Panic, panic_message(panic))
 }
 
 /// A failure without a delay, its message cut to [`FAILURE_BYTES_MAX`].
@@ -190,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_told_whatever_it_threw() {
-        let said = |f: fn()| panic_message(std::panic::catch_unwind(f).unwrap_err());
+        let said = |f: fn()| panic_message(catch_unwind(f).unwrap_err());
         assert_eq!(said(|| std::panic::panic_any("plain")), "plain");
         assert_eq!(said(|| std::panic::panic_any(format!("made {}", 1))), "made 1");
         assert!(said(|| std::panic::panic_any(7)).contains("no text"));

@@ -3,9 +3,12 @@
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt;
+use std::future::poll_fn;
 use std::marker::PhantomData;
+use std::pin::pin;
 use std::sync::Arc;
 
+use super::error::poll_caught;
 use super::executor::Shared;
 use super::handler::{Call, Handler, StateNeed};
 use super::{Apart, Attempt, AttemptFuture};
@@ -116,8 +119,12 @@ impl<Args: 'static, H: Handler<Args>> ErasedHandler for Erased<H, Args> {
         Box::pin(async move {
             call.prepare()?;
             let masks = call.masks().clone();
-            let result = handler.call(&mut call).await;
-            if masks.is_empty() { result } else { masks.hide(result) }
+            if masks.is_empty() {
+                return handler.call(&mut call).await;
+            }
+            // Also what a panic says must not show a secret.
+            let mut called = pin!(handler.call(&mut call));
+            masks.hide(poll_fn(|context| poll_caught(called.as_mut(), context)).await)
         })
     }
 
