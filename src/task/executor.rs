@@ -74,7 +74,7 @@ impl Executor {
         }))
     }
 
-    /// The same executor for one worker: what its attempts count on is counted [`Apart`].
+    /// The same executor for one worker: what its attempts count on is counted [`Apart`](super::Apart).
     #[must_use]
     pub fn apart(&self) -> Self {
         Self(Arc::new(Shared {
