@@ -51,7 +51,7 @@ pub(crate) fn act(args: &CheckArgs, common: Common) -> Result<Exit, Problem> {
             Ok(checked) => report(&checked, args.format, common, &mut totals)?,
             Err(problem) => {
                 output::complain(&problem);
-                totals.unread = Some(totals.unread.unwrap_or(problem.exit));
+                totals.unread.push(problem.exit);
             }
         }
     }
@@ -90,13 +90,14 @@ struct Totals {
     files: usize,
     errors: usize,
     warnings: usize,
-    unread: Option<Exit>,
+    /// How the command would exit for each file that could not be read.
+    unread: Vec<Exit>,
 }
 
 impl Totals {
     fn exit(&self) -> Exit {
-        match self.unread {
-            Some(exit) => exit,
+        match self.unread.first() {
+            Some(exit) => *exit,
             None if self.errors > 0 => Exit::Invalid,
             None => Exit::Done,
         }
@@ -105,16 +106,22 @@ impl Totals {
 
 impl std::fmt::Display for Totals {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let style = match (self.errors, self.warnings) {
+        let style = match (self.errors + self.unread.len(), self.warnings) {
             (0, 0) => OK,
             (0, _) => WARN,
             _ => BAD,
         };
         write!(f, "{} {}", paint(style, "     Checked"), count(self.files, "file"))?;
-        if self.errors == 0 && self.warnings == 0 {
-            return write!(f, ", no problems");
+        if !self.unread.is_empty() {
+            write!(f, ", {} not read", self.unread.len())?;
         }
-        write!(f, ", {}, {}", count(self.errors, "error"), count(self.warnings, "warning"))
+        match (self.errors, self.warnings) {
+            (0, 0) if self.unread.is_empty() => write!(f, ", no problems"),
+            (0, 0) => Ok(()),
+            (errors, warnings) => {
+                write!(f, ", {}, {}", count(errors, "error"), count(warnings, "warning"))
+            }
+        }
     }
 }
 

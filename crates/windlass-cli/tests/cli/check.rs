@@ -273,7 +273,7 @@ fn text_that_is_no_utf_8_is_said() {
         ── stderr
         error: x.toml is not UTF-8 text: byte 13, in line 2
         help: save the file as UTF-8
-             Checked 0 files, no problems
+             Checked 0 files, 1 not read
     "#]],
     );
 }
