@@ -27,6 +27,8 @@ pub(super) struct Fan {
     pub(super) items: Vec<Item>,
     /// The units of item 0, of item 1 …
     pub(super) units: Vec<UnitState>,
+    /// The highest fencing number that a list before this one came to.
+    pub(super) fencing: u32,
     /// Reopened items, to start before `next`.
     pub(super) again: VecDeque<u32>,
     /// The first item that has never started.
@@ -95,6 +97,7 @@ impl Fan {
             width,
             items: items.iter().map(item).collect(),
             units: items.iter().flat_map(|_| waits.iter().copied().map(UnitState::new)).collect(),
+            fencing: 0,
             again: VecDeque::new(),
             next: 0,
             active: 0,
@@ -150,10 +153,10 @@ impl Run {
     /// The list is known: the first items start.
     pub(super) fn fan_out(&mut self, id: NodeId, items: &[Payload], act: &mut Act<'_>) {
         let Some(spec) = fan_of(act.plan, id) else { return };
-        let mut fan = Fan::new(act.plan, id, spec, items);
+        let fan = Fan::new(act.plan, id, spec, items);
         let place = if let Some(place) = self.fan_at(act.plan, id) {
-            inherit(&mut fan.units, std::mem::take(&mut self.fans[place].units));
-            self.fans[place] = fan;
+            let old = std::mem::replace(&mut self.fans[place], fan);
+            inherit(&mut self.fans[place], old);
             place
         } else {
             self.fans.push(fan);
@@ -379,12 +382,12 @@ impl Run {
 }
 
 /// The units of a new list keep the history of those of the old one, and their fencing goes on.
-fn inherit(units: &mut [UnitState], old: Vec<UnitState>) {
-    let highest = old.iter().map(|unit| unit.fencing).max().unwrap_or(0);
-    for unit in units.iter_mut() {
-        unit.fencing = highest;
+fn inherit(fan: &mut Fan, old: Fan) {
+    fan.fencing = old.units.iter().map(|unit| unit.fencing).fold(old.fencing, u32::max);
+    for unit in &mut fan.units {
+        unit.fencing = fan.fencing;
     }
-    for (unit, mut old) in units.iter_mut().zip(old) {
+    for (unit, mut old) in fan.units.iter_mut().zip(old.units) {
         old.reset(true);
         unit.more = old.more;
         unit.slot = old.slot;

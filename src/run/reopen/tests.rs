@@ -604,6 +604,60 @@ fn a_fan_out_that_is_asked_for_as_a_step_starts_anew() {
 }
 
 #[test]
+fn dispatches_are_numbered_on_whatever_lists_come_between() {
+    check(
+        r#"
+        [steps.list]
+        task = "t"
+        [steps.each]
+        task = "t"
+        for_each = "steps.list.output"
+        "#,
+        r#"
+        ok list ["x"]
+        ok each[0] 0
+        retry list
+        ok list []
+        retry list
+        ok list ["x"]
+        "#,
+        expect![[r#"
+              accepted
+              began
+              ready list
+                dispatch list try 1 #1
+            > ok list ["x"]
+              succeeded list ["x"]
+              fanned_out each ["x"]
+                dispatch each[0] try 1 #1
+            > ok each[0] 0
+              succeeded each[0] 0
+              gathered each [0]
+              ended succeeded [0]
+                end
+            > retry list
+              reopened list each
+              ready list
+                dispatch list try 1 #2
+            > ok list []
+              succeeded list []
+              fanned_out each []
+              gathered each []
+              ended succeeded []
+                end
+            > retry list
+              reopened list each
+              ready list
+                dispatch list try 1 #3
+            > ok list ["x"]
+              succeeded list ["x"]
+              fanned_out each ["x"]
+                dispatch each[0] try 1 #2
+        "#]],
+    );
+}
+
+#[test]
 fn a_step_of_a_body_is_replayed_with_what_is_behind_it() {
     check(
         r#"
