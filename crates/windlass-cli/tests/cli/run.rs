@@ -12,7 +12,7 @@ max_parallel = 1
 
 [steps.ship]
 run   = "echo 'no such label' >&2; exit 3"
-retry = { attempts = 2, delay = "1ms", jitter = "none" }
+retry = { attempts = 2, delay = "300ms", jitter = "none" }
 
 [steps.notify]
 run        = "true"
@@ -83,25 +83,25 @@ fn a_run_that_fails_says_why_and_what_to_do_next() {
         &place,
         "run mixed.toml",
         expect![[r#"
-        exit 1
-        ── stderr
-        mixed · run ID · 5 steps
-             SKIPPED maybe its `when` is false
-               RETRY ship attempt 1 · exit:3: no such label · waiting 1ms
-              FAILED [   0.000s] mail (allowed) · exit code 1
-              FAILED [   0.000s] ship (2 attempts) · exit:3: no such label
-             BLOCKED notify needs ship
-                  OK [   0.000s] report
-        ────────────────────────────────────────────────
-              Failed [   0.000s] 1 ok, 1 failed → dead letter, 1 failed (allowed), 1 skipped, 1 blocked
-          ship: exit:3: no such label (2 attempts)
-            │ no such label
-            │ ── attempt 2 ──
-            │ no such label
-          mail: exit code 1 (1 attempt)
-          why blocked: notify: step `ship` failed
-          → windlass retry ID      → windlass logs ID ship
-    "#]],
+            exit 1
+            ── stderr
+            mixed · run ID · 5 steps
+                 SKIPPED maybe its `when` is false
+                   RETRY ship attempt 1 · exit:3: no such label · waiting 300ms
+                  FAILED [   0.000s] mail (allowed) · exit code 1
+                      OK [   0.000s] report
+                  FAILED [   0.000s] ship (2 attempts) · exit:3: no such label
+                 BLOCKED notify needs ship
+            ────────────────────────────────────────────────
+                  Failed [   0.000s] 1 ok, 1 failed → dead letter, 1 failed (allowed), 1 skipped, 1 blocked
+              ship: exit:3: no such label (2 attempts)
+                │ no such label
+                │ ── attempt 2 ──
+                │ no such label
+              mail: exit code 1 (1 attempt)
+              why blocked: notify: step `ship` failed
+              → windlass retry ID      → windlass logs ID ship
+        "#]],
     );
     check_table(
         &place,
@@ -174,8 +174,13 @@ fn events_as_json_have_a_version_and_end_with_the_result() {
     let mut types: Vec<&str> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
     assert_eq!(types.pop(), Some("result"));
     assert_eq!(types.pop(), Some("run_ended"));
+    // An attempt that has ended when it is first looked at never was under way: it is not told.
+    types.retain(|kind| *kind != "step_started");
     types.sort_unstable();
-    expect!["run_began step_blocked step_failed step_failed step_retries step_skipped step_started step_started step_started step_started step_succeeded"].assert_eq(&types.join(" "));
+    expect![
+        "run_began step_blocked step_failed step_failed step_retries step_skipped step_succeeded"
+    ]
+    .assert_eq(&types.join(" "));
 }
 
 #[test]
