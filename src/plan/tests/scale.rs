@@ -50,20 +50,3 @@ fn more_than_a_million_edges_are_refused() {
     assert_eq!(problems.len(), 1);
     assert_eq!(problems[0].message, "the workflow has 1124250 edges; at most 1000000 are allowed");
 }
-
-/// `cargo test --release -p windlass --lib plan_in_time -- --ignored --nocapture`
-#[test]
-#[ignore = "a measurement"]
-fn plan_in_time() {
-    for (steps, edges) in [(30_000, 3), (100_000, 10)] {
-        let text = chain(steps, edges);
-        let clock = crate::clock::Clock::system();
-        let begun = clock.now();
-        let parsed = definition::parse("x.toml", &text).definition.unwrap();
-        let read = clock.now();
-        let source = Source { text: text.into(), path: "x".into(), folder: None };
-        Plan::new(&parsed, source, &KnownTasks::Any).unwrap();
-        let done = clock.now();
-        println!("{steps} × {edges}: read {:?}, planned {:?}", read.since(begun), done.since(read));
-    }
-}
