@@ -420,8 +420,9 @@ async fn sfn_map_break() {
 #[tokio::test]
 async fn sfn_map_timeout() {
     let folder = tempfile::tempdir().unwrap();
-    let text = include_str!("scenarios/sfn-map-timeout.toml");
-    let (_, history) = play(text, folder.path(), &Payload::NULL).await;
+    let path = Path::new("tests/scenarios").join("sfn-map-timeout").with_extension("toml");
+    let text = std::fs::read_to_string(path).unwrap();
+    let (_, history) = play(&text, folder.path(), &Payload::NULL).await;
     // All items run out of time at once: which of them is told first is open.
     let outline = outline(&history);
     let mut ends: Vec<&str> =
