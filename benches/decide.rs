@@ -11,7 +11,7 @@ use windlass::clock::Timestamp;
 use windlass::id::RunId;
 use windlass::payload::Payload;
 use windlass::plan::{self, KnownTasks, Plan};
-use windlass::run::{Accepted, Effect, Input, Run, Step};
+use windlass::run::{Accepted, Attempt, Decision, Effect, Input, Run};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -49,38 +49,29 @@ fn fan(items: usize) -> Plan {
 
 fn accepted(plan: &Plan) -> Accepted {
     let at = Timestamp::from_micros(1_700_000_000_000_000);
-    Accepted {
-        workflow: plan.name.clone(),
-        definition: plan.hash,
-        input: Payload::from_trusted(&b"{\"order\":7}"[..]),
-        at,
-        begin: at,
-        scheduled_at: at,
-        started_by: "bench".into(),
-        key: None,
-        priority: None,
-        tags: Vec::new(),
-    }
+    let input = Payload::from_json(&b"{\"order\":7}"[..]).unwrap();
+    Accepted::new(&plan.name, plan.hash, RunId::from_bytes([7; 16]), (input, at))
 }
 
 /// Runs it to its end with an output of 100 bytes for each step; how many attempts there were.
 fn run(plan: &Plan) -> usize {
-    let output = Payload::from_trusted(vec![b'1'; 100]);
+    let output = Payload::of(&"1".repeat(98)).unwrap();
     let (mut run, mut step) = Run::accept(plan, RunId::from_bytes([7; 16]), accepted(plan));
     let mut ready: Vec<(_, u32)> = Vec::with_capacity(16);
     let mut now = Timestamp::from_micros(1_700_000_000_000_100);
     let mut attempts = 0;
     loop {
         for effect in &step.effects {
-            if let Effect::Dispatch { unit, fencing, .. } = *effect {
-                ready.push((unit, fencing));
+            if let Effect::Dispatch { unit, dispatch, .. } = *effect {
+                ready.push((unit, dispatch));
             }
         }
         step = emptied(step);
-        let Some((unit, fencing)) = ready.pop() else { break };
+        let Some((unit, dispatch)) = ready.pop() else { break };
         attempts += 1;
         let outcome = Ok(output.clone());
-        let input = Input::Finished { unit, fencing, started: now, ended: now, outcome };
+        let attempt = Attempt { unit, dispatch, started: now, ended: now };
+        let input = Input::Finished { attempt, outcome };
         run.advance(plan, &input, now, &mut step);
         now = Timestamp::from_micros(now.as_micros() + 1);
     }
@@ -88,7 +79,7 @@ fn run(plan: &Plan) -> usize {
     attempts
 }
 
-fn emptied(mut step: Step) -> Step {
+fn emptied(mut step: Decision) -> Decision {
     step.clear();
     step
 }
@@ -116,15 +107,16 @@ fn events_replayed_of_a_chain_of(bencher: Bencher<'_, '_>, steps: usize) {
 }
 
 fn history(plan: &Plan) -> Vec<windlass::run::Event> {
-    let output = Payload::from_trusted(vec![b'1'; 100]);
+    let output = Payload::of(&"1".repeat(98)).unwrap();
     let (mut run, mut step) = Run::accept(plan, RunId::from_bytes([7; 16]), accepted(plan));
     let now = Timestamp::from_micros(1_700_000_000_000_100);
     let mut next = 0;
     while let Some(effect) = step.effects.get(next).copied() {
         next += 1;
-        if let Effect::Dispatch { unit, fencing, .. } = effect {
+        if let Effect::Dispatch { unit, dispatch, .. } = effect {
             let outcome = Ok(output.clone());
-            let input = Input::Finished { unit, fencing, started: now, ended: now, outcome };
+            let attempt = Attempt { unit, dispatch, started: now, ended: now };
+            let input = Input::Finished { attempt, outcome };
             run.advance(plan, &input, now, &mut step);
         }
     }

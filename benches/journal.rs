@@ -5,19 +5,21 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark may panic")]
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
+use bytes::Bytes;
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use windlass::clock::Timestamp;
-use windlass::id::{DefinitionHash, Lsn, Name, RunId, ShardId};
+use windlass::id::{DefinitionHash, Name, RunId, ShardId};
 use windlass::journal::{
-    Batch, Journal, JournalError, Options, Record, RecordKind, RedbJournal, RunSummary, Write,
-    codec,
+    Appended, Batch, Drain, Fence, Journal, Options, RedbJournal, RunSummary, Tail, Urgency,
 };
 use windlass::payload::Payload;
 use windlass::plan::NodeId;
-use windlass::run::{Event, RunState, Unit};
+use windlass::run::{Attempt, Event, RunState, Unit};
+use windlass::stored;
 
 fn main() {
     divan::main();
@@ -25,13 +27,11 @@ fn main() {
 
 /// Events of 100-byte outputs, two to a record, as a chain of steps gives them.
 fn events(step: u32) -> [Event; 2] {
-    let (unit, next) = (Unit::of(NodeId(step)), Unit::of(NodeId(step + 1)));
+    let (unit, next) = (Unit::top(NodeId(step)), Unit::top(NodeId(step + 1)));
     let at = Timestamp::from_micros(1_767_323_045_000_000);
     let output = Payload::of(&"x".repeat(98)).unwrap();
-    [
-        Event::Succeeded { unit, fencing: 1, started: at, at, output },
-        Event::Ready { unit: next, at },
-    ]
+    let attempt = Attempt { unit, dispatch: step + 1, started: at, ended: at };
+    [Event::Succeeded { attempt, output }, Event::Ready { unit: next, at }]
 }
 
 fn run_id(n: u64) -> RunId {
@@ -39,89 +39,102 @@ fn run_id(n: u64) -> RunId {
     RunId::new(at, ShardId::of(n))
 }
 
-fn records(count: usize) -> Vec<Record> {
-    let body = codec::encode_events(&events(3));
-    let record = |n| Record { run: run_id(n), kind: RecordKind::Events, body: body.clone() };
-    (0..u64::try_from(count / 2).unwrap().max(1)).map(record).collect()
+/// A journal and the owner of all its shards.
+struct Place {
+    _folder: tempfile::TempDir,
+    journal: RedbJournal,
+    fences: Vec<Fence>,
+    tails: Vec<Tail>,
+    body: Bytes,
+    tell: SyncSender<Vec<Appended>>,
+    told: Receiver<Vec<Appended>>,
 }
 
-fn journal() -> (tempfile::TempDir, RedbJournal) {
-    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
-    let folder = tempfile::tempdir_in(target).unwrap();
-    let journal = RedbJournal::open(folder.path(), &Options::default()).unwrap();
-    (folder, journal)
+impl Place {
+    fn new() -> Self {
+        let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
+        let folder = tempfile::tempdir_in(target).unwrap();
+        let journal = RedbJournal::open(folder.path(), &Options::default()).unwrap();
+        let shards: Vec<_> = ShardId::all().collect();
+        let fences = journal.acquire(&shards, Timestamp::default()).unwrap();
+        let tails = journal.replay(&mut |_, _| {}).unwrap().tails.to_vec();
+        let (tell, told) = sync_channel(64);
+        let body = stored::encode_events(&events(3));
+        Self { _folder: folder, journal, fences, tails, body, tell, told }
+    }
+
+    /// A drain with so many events, two to a record, over as many shards as there are.
+    fn drain(&mut self, events: usize) -> Vec<Batch> {
+        let mut batches: Vec<Batch> = self.tails.iter().map(|tail| Batch::after(*tail)).collect();
+        for n in 0..u64::try_from(events / 2).unwrap().max(1) {
+            let id = run_id(n);
+            batches[id.shard().index()].events(id, |to| to.extend_from_slice(&self.body));
+        }
+        batches
+    }
+
+    fn append(&mut self, batches: Vec<Batch>) {
+        let mut drain = Drain::new();
+        for (shard, batch) in batches.into_iter().enumerate().filter(|(_, b)| !b.is_empty()) {
+            self.tails[shard] = batch.tail();
+            drain.push((self.fences[shard], Arc::new(batch)));
+        }
+        let tell = self.tell.clone();
+        let done = move |results| tell.send(results).unwrap();
+        self.journal.append(drain, Urgency::Now, Box::new(done));
+    }
+
+    fn wait(&self) {
+        for result in self.told.recv().unwrap() {
+            assert!(matches!(result, Appended::Landed(_)));
+        }
+    }
 }
 
-type Told = Result<Lsn, JournalError>;
-
-fn append(journal: &RedbJournal, batch: Batch, tell: &SyncSender<Told>) {
-    let tell = tell.clone();
-    journal.append(batch, Box::new(move |result| tell.send(result).unwrap()));
-}
-
-fn wait(told: &Receiver<Told>) {
-    told.recv().unwrap().unwrap();
-}
-
-/// One batch after the other, each waited for.
+/// One drain after the other, each waited for; framing is counted.
 #[divan::bench(args = [1, 10, 100, 1_000, 10_000])]
 fn commit(bencher: Bencher<'_, '_>, events: usize) {
-    let (_folder, journal) = journal();
-    let (tell, told) = sync_channel(1);
-    bencher
-        .counter(ItemsCount::new(events))
-        .with_inputs(|| Batch { records: records(events), ..Batch::default() })
-        .bench_local_values(|batch| {
-            append(&journal, batch, &tell);
-            wait(&told);
-        });
+    let mut place = Place::new();
+    bencher.counter(ItemsCount::new(events)).bench_local(|| {
+        let drain = place.drain(events);
+        place.append(drain);
+        place.wait();
+    });
 }
 
-/// Sixteen batches of 64 events under way at once, as shards hand them over.
+/// Sixteen drains of 64 events under way at once, as shards hand them over.
 #[divan::bench]
 fn commit_together(bencher: Bencher<'_, '_>) {
-    let (_folder, journal) = journal();
-    let (tell, told) = sync_channel(16);
-    bencher
-        .counter(ItemsCount::new(16 * 64usize))
-        .with_inputs(|| {
-            let batch = |_| Batch { records: records(64), ..Batch::default() };
-            (0..16).map(batch).collect::<Vec<_>>()
-        })
-        .bench_local_values(|batches| {
-            let count = batches.len();
-            for batch in batches {
-                append(&journal, batch, &tell);
-            }
-            (0..count).for_each(|_| wait(&told));
-        });
+    let mut place = Place::new();
+    bencher.counter(ItemsCount::new(16 * 64usize)).bench_local(|| {
+        for _ in 0..16 {
+            let drain = place.drain(64);
+            place.append(drain);
+        }
+        (0..16).for_each(|_| place.wait());
+    });
 }
 
 /// 1,000 finished runs of 2 KB beside 10,000 events.
 #[divan::bench]
 fn commit_with_finished_runs(bencher: Bencher<'_, '_>) {
-    let (_folder, journal) = journal();
-    let (tell, told) = sync_channel(1);
+    let mut place = Place::new();
     let mut next = 0;
-    bencher
-        .counter(ItemsCount::new(10_000usize))
-        .with_inputs(|| {
-            let finished = (0..1_000).map(|_| {
-                next += 1;
-                archive(next)
-            });
-            let writes = finished.collect();
-            Batch { records: records(10_000), writes, ..Batch::default() }
-        })
-        .bench_local_values(|batch| {
-            append(&journal, batch, &tell);
-            wait(&told);
-        });
+    bencher.counter(ItemsCount::new(10_000usize)).bench_local(|| {
+        let mut drain = place.drain(10_000);
+        for _ in 0..1_000 {
+            next += 1;
+            let summary = summary(next);
+            drain[summary.id.shard().index()].archive(&summary, None, |to| to.extend([7; 2_048]));
+        }
+        place.append(drain);
+        place.wait();
+    });
 }
 
-fn archive(n: u64) -> Write {
+fn summary(n: u64) -> RunSummary {
     let at = Timestamp::from_micros(1_767_323_045_000_000 + i64::try_from(n).unwrap());
-    let summary = RunSummary {
+    RunSummary {
         id: run_id(n),
         workflow: Name::new("order").unwrap(),
         definition: DefinitionHash([1; 16]),
@@ -129,44 +142,42 @@ fn archive(n: u64) -> Write {
         accepted: at,
         ended: Some(at),
         failure: None,
-    };
-    Write::Archive { summary, state: vec![7; 2_048].into() }
+    }
 }
 
 /// A log of a million events, its bodies decoded.
 #[divan::bench(sample_count = 5, sample_size = 1, args = [false, true])]
 fn replay_a_million(bencher: Bencher<'_, '_>, decode: bool) {
-    let (_folder, journal) = journal();
-    let (tell, told) = sync_channel(1);
+    let mut place = Place::new();
     for _ in 0..100 {
-        let keep_from = Some(Lsn(1));
-        append(&journal, Batch { records: records(10_000), keep_from, ..Batch::default() }, &tell);
-        wait(&told);
+        let drain = place.drain(10_000);
+        place.append(drain);
+        place.wait();
     }
     bencher.counter(ItemsCount::new(1_000_000usize)).bench_local(|| {
         let mut events = 0;
-        let damages = journal.replay(&mut |_, record| {
-            events += if decode { codec::decode_events(&record.body).unwrap().len() } else { 2 };
+        let replayed = place.journal.replay(&mut |_, record| {
+            events += if decode { stored::decode_events(&record.body).unwrap().len() } else { 2 };
         });
-        assert_eq!((events, damages.unwrap().len()), (1_000_000, 0));
+        assert_eq!((events, replayed.unwrap().damages.len()), (1_000_000, 0));
     });
 }
 
 #[divan::bench]
 fn encode(bencher: Bencher<'_, '_>) {
     let events = events(3);
-    let size = codec::encode_events(&events).len();
+    let size = stored::encode_events(&events).len();
     bencher
         .counter(ItemsCount::new(2usize))
         .counter(BytesCount::new(size))
-        .bench_local(|| codec::encode_events(divan::black_box(&events)));
+        .bench_local(|| stored::encode_events(divan::black_box(&events)));
 }
 
 #[divan::bench]
 fn decode(bencher: Bencher<'_, '_>) {
-    let body = codec::encode_events(&events(3));
+    let body = stored::encode_events(&events(3));
     bencher
         .counter(ItemsCount::new(2usize))
         .counter(BytesCount::new(body.len()))
-        .bench_local(|| codec::decode_events(divan::black_box(&body)).unwrap());
+        .bench_local(|| stored::decode_events(divan::black_box(&body)).unwrap());
 }

@@ -116,26 +116,61 @@ pub fn format_date(date: &str, format: &str) -> Result<String, String> {
 /// Tells the time: the wall clock as it was at the start, moved on by the runtime's monotonic clock.
 ///
 /// So it never runs backwards, and it follows tokio's paused time in tests.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Clock {
     base: Timestamp,
     origin: tokio::time::Instant,
+    /// What a simulation has set it to.
+    #[cfg(test)]
+    hand: Option<std::sync::Arc<std::sync::atomic::AtomicI64>>,
 }
 
 impl Clock {
     /// A clock that starts from the system's time.
     pub fn system() -> Self {
         let base = Timestamp(jiff::Timestamp::now().as_microsecond());
-        Self { base, origin: tokio::time::Instant::now() }
+        Self {
+            base,
+            origin: tokio::time::Instant::now(),
+            #[cfg(test)]
+            hand: None,
+        }
+    }
+
+    /// A clock that shows what a simulation sets, in microseconds since the Unix epoch.
+    #[cfg(test)]
+    pub(crate) fn simulated(hand: std::sync::Arc<std::sync::atomic::AtomicI64>) -> Self {
+        Self { hand: Some(hand), ..Self::system() }
     }
 
     /// The time now.
     pub fn now(&self) -> Timestamp {
+        #[cfg(test)]
+        if let Some(hand) = &self.hand {
+            return Timestamp(hand.load(std::sync::atomic::Ordering::Relaxed));
+        }
         self.base.after(self.origin.elapsed())
     }
 
     /// The runtime's instant for a moment, to wait for it.
     pub fn instant(&self, at: Timestamp) -> tokio::time::Instant {
         self.origin + at.since(self.base)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_simulated_clock_shows_what_is_set() {
+        let hand = Arc::new(AtomicI64::new(5));
+        let clock = Clock::simulated(Arc::clone(&hand));
+        assert_eq!(clock.now(), Timestamp::from_micros(5));
+        hand.store(3, Ordering::Relaxed);
+        assert_eq!(clock.now(), Timestamp::from_micros(3));
     }
 }

@@ -10,9 +10,9 @@ use crate::run::{AttemptHistory, Failure, Unit};
 /// A unit of work that failed for good, with all that is known of it.
 ///
 /// It stays until it is replayed or dropped; the run goes on from it when it is replayed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DeadLetter {
-    /// Made of run and unit: a unit has at most one.
+    /// Made of the run and the dispatch that failed.
     pub id: DeadLetterId,
     /// The queue that its attempts came from.
     pub queue: Name,
@@ -24,7 +24,9 @@ pub struct DeadLetter {
     pub definition: DefinitionHash,
     /// The step.
     pub step: Name,
-    /// The item's index, where the step is a fan-out or belongs to one.
+    /// `files[3].fetch`: the step, with the items in which it stands.
+    pub path: Box<str>,
+    /// The item's index, where the step is a fan-out or belongs to one; the innermost.
     pub item: Option<u32>,
     /// What flowed in; secrets are masked.
     pub input: Payload,
@@ -37,7 +39,24 @@ pub struct DeadLetter {
     /// The same for letters with the same cause: workflow, step, class, message without numbers.
     pub cause: CauseId,
     /// The unit, for the engine.
+    #[serde(skip)]
     pub(crate) unit: Unit,
+    /// The dispatch that failed, within the run.
+    pub(crate) dispatch: u32,
+}
+
+/// What failed, so that a dead letter stands for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct FailedDispatch {
+    pub(crate) run: RunId,
+    pub(crate) unit: Unit,
+    pub(crate) dispatch: u32,
+}
+
+impl FailedDispatch {
+    pub(crate) fn letter(self) -> DeadLetterId {
+        DeadLetterId::of(self.run, self.dispatch)
+    }
 }
 
 /// One try, as a dead letter keeps it.
@@ -71,12 +90,23 @@ pub struct DeadLetterId(pub(crate) u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CauseId(pub(crate) u64);
 
+impl DeadLetter {
+    /// The step, and the steps in whose bodies it stands: `files.fetch`.
+    pub fn step_path(&self) -> String {
+        let outside = self.path.split('[').map(|part| part.split_once(']').map_or(part, |of| of.1));
+        outside.collect()
+    }
+
+    pub(crate) fn failed(&self) -> FailedDispatch {
+        FailedDispatch { run: self.run, unit: self.unit, dispatch: self.dispatch }
+    }
+}
+
 impl DeadLetterId {
-    /// The id of the dead letter of a unit.
-    pub(crate) fn of(run: RunId, unit: Unit) -> Self {
+    /// The id of the dead letter of a dispatch.
+    pub(crate) fn of(run: RunId, dispatch: u32) -> Self {
         let mut bytes = run.to_bytes().to_vec();
-        bytes.extend(unit.node.0.to_le_bytes());
-        bytes.extend(unit.item.to_le_bytes());
+        bytes.extend(dispatch.to_le_bytes());
         Self(hash64(&bytes))
     }
 
@@ -87,8 +117,8 @@ impl DeadLetterId {
 }
 
 impl CauseId {
-    /// The cause of a failure: numbers in the message do not matter.
-    pub(crate) fn of(workflow: &Name, step: &Name, failure: &Failure) -> Self {
+    /// The cause of a failure of a step, which its path names: numbers in the message do not matter.
+    pub(crate) fn of(workflow: &Name, step: &str, failure: &Failure) -> Self {
         let normal = normalised(&failure.message);
         Self(hash64(format!("{workflow}\0{step}\0{}\0{normal}", failure.class).as_bytes()))
     }
@@ -118,8 +148,8 @@ pub struct DeadLetterFilter {
     pub queue: Option<Name>,
     /// Of this workflow.
     pub workflow: Option<Name>,
-    /// Of this step.
-    pub step: Option<Name>,
+    /// Of this step: its id, or its path without items (`files.fetch`).
+    pub step: Option<String>,
     /// Of this run.
     pub run: Option<RunId>,
     /// Of this error class, such as `server_error`.
@@ -136,7 +166,10 @@ impl DeadLetterFilter {
         }
         is(self.queue.as_ref(), &letter.queue)
             && is(self.workflow.as_ref(), &letter.workflow)
-            && is(self.step.as_ref(), &letter.step)
+            && self
+                .step
+                .as_ref()
+                .is_none_or(|step| letter.step.as_str() == step || letter.step_path() == *step)
             && is(self.run.as_ref(), &letter.run)
             && is(self.class.as_ref(), &letter.failure.class.to_string())
             && is(self.cause.as_ref(), &letter.cause)
@@ -208,7 +241,7 @@ mod tests {
         let name = |text| Name::new(text).unwrap();
         let failure =
             Failure { class: ErrorClass::ServerError, message: message.into(), retry_after: None };
-        CauseId::of(&name("order"), &name("ship"), &failure)
+        CauseId::of(&name("order"), "ship", &failure)
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod explain;
 mod model;
 mod parse;
 mod render;
+mod retention;
 mod settings;
 mod unit;
 
@@ -15,9 +16,10 @@ pub use builder::{Http, Input, Retry, Step, Workflow};
 pub use diagnostic::{Diagnostic, Severity, Span};
 pub use explain::{codes, explain};
 pub use model::*;
-pub(crate) use parse::nearest;
 pub use parse::{FILE_BYTES_MAX, Parsed, parse, parse_settings};
+pub(crate) use parse::{SUGGESTIONS_MAX, nearest};
 pub use render::{Format, render};
+pub use retention::{KeepTime, Retention, RetentionKeys};
 pub use settings::{
     QUEUE_DEFAULT, QueueSettings, Settings, WORKERS_DEFAULT, WORKERS_MAX, WhenFull,
 };

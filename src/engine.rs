@@ -6,10 +6,15 @@ mod eager;
 mod events;
 mod handle;
 mod launch;
+mod limits;
 mod recovery;
+#[cfg(test)]
+mod simulation;
 mod start;
 mod stats;
+mod victim;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,20 +26,26 @@ pub use self::dead_letters::DeadLetters;
 pub use self::eager::Eager;
 pub use self::events::{EVENTS_BEHIND_MAX, EngineEvent, EventKind, Events};
 pub use self::handle::{Outcome, RunHandle};
+pub use self::limits::{
+    IDEMPOTENCY_KEY_BYTES_MAX, PRIORITY_RANGE, REASON_BYTES_MAX, TAG_NAME_BYTES_MAX,
+    TAG_VALUE_BYTES_MAX, TAGS_MAX,
+};
 pub use self::start::Start;
 pub use self::stats::{QueueStats, Stats};
+pub use self::victim::Victim;
 
-use crate::actors::queue::Request as ToQueue;
+use crate::actors::retention::Sweeper;
 use crate::actors::shard::{Look, Request};
 use crate::actors::shared::Shared;
 use crate::actors::supervisor::Supervisor;
 use crate::actors::watchdog::Watchdog;
 use crate::error::Error;
-use crate::id::{Name, RunId};
-use crate::journal::{Damage, RunFilter, codec};
+use crate::id::RunId;
+use crate::journal::{Damage, RunFilter};
 use crate::plan::Plan;
 use crate::run::{RetryFrom, Run, RunHistory, RunSummary};
-use crate::task::{StopReason, list_logs, read_log};
+use crate::stored;
+use crate::task::{list_logs, read_log};
 
 /// A workflow engine in this process. Cheap to clone; all clones are the same engine.
 ///
@@ -49,6 +60,7 @@ struct Inner {
     supervisor: Supervisor,
     damage: Vec<Damage>,
     _watchdog: Watchdog,
+    _sweeper: Sweeper,
 }
 
 /// Where a retry of a finished run begins.
@@ -111,14 +123,17 @@ impl Engine {
     /// Where the archive cannot be read.
     pub async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunSummary>, Error> {
         let mut runs = self.shared().journal.list(filter)?;
+        let mut live = Vec::new();
         for shard in &self.shared().shards {
             let (reply, answer) = oneshot::channel();
             shard.send(Request::Summaries(reply));
-            let live = answer.await.map_err(|_| self.gone())?;
-            runs.retain(|run| live.iter().all(|other| other.id != run.id));
-            runs.extend(live.into_iter().filter(|run| filter.fits(run)));
+            live.extend(answer.await.map_err(|_| self.gone())?);
         }
-        runs.sort_by_key(|run| std::cmp::Reverse(run.id));
+        // What is in memory is newer than what the archive has of the same run.
+        let here: HashSet<RunId> = live.iter().map(|run| run.id).collect();
+        runs.retain(|run| !here.contains(&run.id));
+        runs.extend(live.into_iter().filter(|run| filter.fits(run)));
+        runs.sort_unstable_by_key(|run| std::cmp::Reverse(run.id));
         runs.truncate(filter.limit());
         Ok(runs)
     }
@@ -131,7 +146,11 @@ impl Engine {
         if let Some(look) = self.look(id).await? {
             return Ok(look.summary);
         }
-        self.archived(id)?.map(|(summary, _)| summary).ok_or(Error::UnknownRun(id))
+        if let Some((summary, _)) = self.archived(id)? {
+            return Ok(summary);
+        }
+        let damaged = self.shared().journal.damaged_run(id)?;
+        damaged.map(|damaged| damaged.summary()).ok_or(Error::UnknownRun(id))
     }
 
     /// All that is known of a run: steps, items, attempts, times, reasons.
@@ -142,11 +161,16 @@ impl Engine {
         if let Some(look) = self.look(id).await? {
             return Ok(look.history);
         }
-        let (summary, run) = self.archived(id)?.ok_or(Error::UnknownRun(id))?;
+        let Some((summary, run)) = self.archived(id)? else {
+            return Err(match self.shared().journal.damaged_run(id)? {
+                Some(damaged) => {
+                    Error::Refused(format!("run {id} is set aside: {}", damaged.reason))
+                }
+                None => Error::UnknownRun(id),
+            });
+        };
         let workflow = self.shared().workflow_of(summary.definition);
-        let workflow = workflow.ok_or_else(|| {
-            Error::Refused(format!("the definition {} of run {id} is missing", summary.definition))
-        })?;
+        let workflow = workflow.map_err(|why| Error::Refused(format!("run {id}: {why}")))?;
         Ok(run.history(&workflow.plan))
     }
 
@@ -157,7 +181,8 @@ impl Engine {
     pub async fn plan_of(&self, id: RunId) -> Result<Arc<Plan>, Error> {
         let summary = self.summary(id).await?;
         let workflow = self.shared().workflow_of(summary.definition);
-        workflow.map(|workflow| Arc::clone(&workflow.plan)).ok_or(Error::UnknownRun(id))
+        let workflow = workflow.map_err(|why| Error::Refused(format!("run {id}: {why}")))?;
+        Ok(Arc::clone(&workflow.plan))
     }
 
     /// Lets a run go on that was left as it is at the start ([`Resume::Nothing`], [`Resume::Only`]).
@@ -175,8 +200,9 @@ impl Engine {
     /// Ends a run: nothing more of it starts, what runs is stopped.
     ///
     /// # Errors
-    /// Where it has ended, or does not exist.
+    /// Where it has ended, or does not exist, or the reason is longer than [`REASON_BYTES_MAX`].
     pub async fn cancel(&self, id: RunId, reason: &str) -> Result<(), Error> {
+        limits::reason(reason)?;
         let answer = self.ask(id, |answer| Request::Cancel(id, reason.into(), answer)).await?;
         answer.map_err(Error::Refused)
     }
@@ -242,10 +268,14 @@ impl Engine {
         Stats::gather(self).await
     }
 
+    /// Why no new work is taken for now, if so: the journal is not well, or the engine has stopped.
+    pub fn refusing(&self) -> Option<String> {
+        self.shared().health.refusal()
+    }
+
     /// The workflows that can be started.
     pub fn workflows(&self) -> Vec<Arc<Plan>> {
-        let workflows = self.shared().workflows.read();
-        let workflows = workflows.unwrap_or_else(std::sync::PoisonError::into_inner);
+        let workflows = crate::sync::read(&self.shared().workflows);
         let mut plans: Vec<_> =
             workflows.by_name.values().map(|workflow| Arc::clone(&workflow.plan)).collect();
         plans.sort_by(|a, b| a.name.cmp(&b.name));
@@ -257,23 +287,23 @@ impl Engine {
         &self.0.damage
     }
 
-    /// Stops: nothing new is accepted or started, what runs may end within `grace` and is then
-    /// stopped without counting, everything is made durable. Runs that have not ended go on at the
-    /// next start on the same data folder.
+    /// Stops: nothing new is accepted or started, handlers are told
+    /// ([`StepContext::cancelled`](crate::StepContext::cancelled)), what ends well within `grace` is
+    /// kept, the rest is stopped without counting, everything is made durable. Runs that have not
+    /// ended go on at the next start on the same data folder.
     ///
     /// # Errors
     /// Where the journal could not make everything durable.
     pub async fn shutdown(&self, grace: Duration) -> Result<(), Error> {
         let shared = self.shared();
-        shared.health.stop("it is shutting down");
-        shared.queues.iter().for_each(|queue| queue.inbox.send(ToQueue::Stop));
+        shared.stop("it is shutting down");
+        shared.tell_attempts();
         let ended = tokio::time::timeout(grace, self.idle()).await;
         if ended.is_err() {
-            let desks = shared.queues.iter().flat_map(|queue| &queue.desks);
-            desks.for_each(|desk| desk.stop_all(StopReason::Shutdown));
+            shared.stop_attempts();
             drop(tokio::time::timeout(STOP_WITHIN, self.idle()).await);
         }
-        let flushed = tokio::time::timeout(FLUSH_WITHIN, self.flush()).await;
+        let flushed = tokio::time::timeout(FLUSH_WITHIN, self.shared().flush()).await;
         self.0.supervisor.stop().await;
         shared.abandon();
         shared.hub.close();
@@ -281,25 +311,16 @@ impl Engine {
         flushed.map_err(|_| Error::Late { what: "making everything durable", within: FLUSH_WITHIN })
     }
 
-    /// Waits until no attempt runs in a task.
+    /// Waits until no attempt is under way.
     async fn idle(&self) {
         for queue in &self.shared().queues {
             loop {
                 let told = queue.idle.notified();
-                if queue.running() == 0 {
+                if queue.begun() == 0 {
                     break;
                 }
                 told.await;
             }
-        }
-    }
-
-    /// Waits until nothing waits for the journal.
-    async fn flush(&self) {
-        for shard in &self.shared().shards {
-            let (reply, flushed) = oneshot::channel();
-            shard.send(Request::Flush(reply));
-            drop(flushed.await);
         }
     }
 
@@ -309,7 +330,7 @@ impl Engine {
 
     fn archived(&self, id: RunId) -> Result<Option<(RunSummary, Run)>, Error> {
         let Some((summary, state)) = self.shared().journal.archived(id)? else { return Ok(None) };
-        let run = codec::decode_run(&state)
+        let run = stored::decode_run(&state)
             .map_err(|error| Error::Refused(format!("the archived run {id}: {error}")))?;
         Ok(Some((summary, run)))
     }
@@ -330,38 +351,6 @@ impl Engine {
         let reason = self.shared().health.refusal();
         Error::Unavailable(reason.unwrap_or_else(|| "it has stopped".to_owned()))
     }
-
-    /// Kills an actor, to test what its death does.
-    #[doc(hidden)]
-    pub async fn kill(&self, actor: Victim) -> bool {
-        use crate::actors::supervisor::Role;
-        let place = |name: &str| {
-            let name = Name::new(name)?;
-            self.shared().queues.iter().position(|queue| queue.name == name)
-        };
-        let role = match &actor {
-            Victim::Timers => Some(Role::Timers),
-            Victim::Journal => Some(Role::Journal),
-            Victim::Shard(index) => Some(Role::Shard(*index)),
-            Victim::Queue(name) => place(name).map(Role::Queue),
-            Victim::Worker(name, worker) => place(name).map(|queue| Role::Worker(queue, *worker)),
-            Victim::Dlq(name) => place(name).map(Role::Dlq),
-        };
-        let Some(role) = role else { return false };
-        self.0.supervisor.kill(role).await
-    }
-}
-
-/// An actor to kill in a test.
-#[doc(hidden)]
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Victim {
-    Timers,
-    Journal,
-    Shard(usize),
-    Queue(String),
-    Worker(String, usize),
-    Dlq(String),
 }
 
 /// What was stopped has so long to be gone.
@@ -372,7 +361,8 @@ const FLUSH_WITHIN: Duration = Duration::from_secs(30);
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.shared.health.stop("it was dropped");
+        self.shared.stop("it was dropped");
+        self.shared.stop_attempts();
         self.shared.abandon();
         self.shared.hub.close();
         self.supervisor.abandon();

@@ -30,6 +30,18 @@ pub enum Error {
         /// What serde says.
         why: String,
     },
+    /// Something that was said is beyond a limit; nothing was accepted.
+    #[error("{what}: {found}; the limit is {limit} ({name})")]
+    Limit {
+        /// What is beyond it.
+        what: String,
+        /// How much of it there is.
+        found: String,
+        /// How much there may be.
+        limit: String,
+        /// The limit's name.
+        name: &'static str,
+    },
     /// There is no such workflow.
     #[error("there is no workflow `{name}`{}", hint(.near.as_ref()))]
     UnknownWorkflow {

@@ -17,7 +17,63 @@ pub const SHARDS: u8 = 64;
 /// The longest name, in characters.
 pub const NAME_CHARS_MAX: usize = 128;
 
-/// One run of a workflow: a `UUIDv7` whose lowest six bits name its virtual shard.
+/// Anything that belongs to a shard: a run, a key, later a lock, a limit, a schedule. 128 bits, of
+/// which the lowest six name the shard.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct EntityId(Uuid);
+
+impl EntityId {
+    /// The id of an idempotency key: the same namespace, workflow and key always give the same.
+    pub fn of_key(namespace: &str, workflow: &Name, key: &str) -> Self {
+        let parts = [namespace.as_bytes(), workflow.as_str().as_bytes(), key.as_bytes()];
+        Self(Uuid::from_bytes(content_hash(&parts.join(&0))))
+    }
+
+    /// The shard that owns it.
+    pub fn shard(self) -> ShardId {
+        shard_of(&self.0)
+    }
+
+    /// The 16 bytes of the id.
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.0.into_bytes()
+    }
+
+    /// The id with these 16 bytes.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+}
+
+impl From<RunId> for EntityId {
+    fn from(run: RunId) -> Self {
+        Self(run.0)
+    }
+}
+
+impl From<EntityId> for RunId {
+    fn from(entity: EntityId) -> Self {
+        Self(entity.0)
+    }
+}
+
+impl fmt::Display for EntityId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for EntityId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+fn shard_of(id: &Uuid) -> ShardId {
+    ShardId(id.as_bytes()[15] & (SHARDS - 1))
+}
+
+/// One run of a workflow: an [`EntityId`] that is a `UUIDv7`, so that ids sort by acceptance.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RunId(Uuid);
 
@@ -34,7 +90,7 @@ impl RunId {
 
     /// The virtual shard that owns the run.
     pub fn shard(self) -> ShardId {
-        ShardId(self.0.as_bytes()[15] & (SHARDS - 1))
+        shard_of(&self.0)
     }
 
     /// The 16 bytes of the id.
@@ -65,6 +121,14 @@ impl fmt::Debug for RunId {
     }
 }
 
+/// 128 bits that no two calls share.
+pub(crate) fn random_id() -> [u8; 16] {
+    let mut id = [0; 16];
+    id[..8].copy_from_slice(&scattered().to_be_bytes());
+    id[8..].copy_from_slice(&scattered().to_be_bytes());
+    id
+}
+
 /// Numbers that no two calls share, and that start anywhere in each process: `SplitMix64` over a
 /// counter with a random start. An id needs to be unique, not secret, and no system call for it.
 ///
@@ -89,9 +153,19 @@ impl ShardId {
         Self(u8::try_from(number % u64::from(SHARDS)).unwrap_or(0))
     }
 
-    /// The shard of a key: the same key always falls into the same shard.
-    pub fn of_key(key: &str) -> Self {
-        Self::of(u64::from(content_hash(key.as_bytes())[0]))
+    /// All shards, in order.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..SHARDS).map(Self)
+    }
+
+    /// The shard with this number; `None`: there are not so many.
+    pub fn from_number(number: u8) -> Option<Self> {
+        (number < SHARDS).then_some(Self(number))
+    }
+
+    /// `0..SHARDS`, as a byte.
+    pub fn number(self) -> u8 {
+        self.0
     }
 
     /// `0..SHARDS`
@@ -100,20 +174,21 @@ impl ShardId {
     }
 }
 
-/// The place of a record in the journal: dense, from 1.
+/// The number of a record within its shard: dense, from 1.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
-pub struct Lsn(pub u64);
+pub struct Seq(pub u64);
 
-/// A version of a workflow: the hash of its text.
+/// A version of a workflow: the hash of its name and text.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct DefinitionHash(pub [u8; 16]);
 
 impl DefinitionHash {
-    /// The version that `text` is.
-    pub fn of(text: &str) -> Self {
-        Self(content_hash(text.as_bytes()))
+    /// The version that this text of the workflow is.
+    pub fn of(name: &Name, text: &str) -> Self {
+        // A name has no line end, so no two pairs give the same bytes.
+        Self(content_hash(format!("{name}\n{text}").as_bytes()))
     }
 }
 

@@ -7,11 +7,19 @@ pub mod definition;
 pub mod engine;
 pub mod error;
 pub mod expression;
+#[cfg(test)]
+mod growth;
+mod guard;
 pub mod id;
 pub mod journal;
+#[cfg(test)]
+mod luck;
 pub mod payload;
 pub mod plan;
 pub mod run;
+pub mod seldom;
+pub mod stored;
+mod sync;
 pub mod task;
 
 pub use clock::Timestamp;
@@ -22,10 +30,11 @@ pub use engine::{
     QueueBuilder, QueueStats, Resume, RunHandle, Start, Stats,
 };
 pub use error::Error;
+pub use guard::is_guarded;
 pub use id::{Name, RunId};
 pub use journal::RunFilter;
 pub use payload::Payload;
-pub use run::{Failure, RunHistory, RunState, RunSummary, StepState};
+pub use run::{Failure, Origin, RunHistory, RunState, RunSummary, StepState};
 pub use task::{State, StepContext, StepError};
 
 /// The program in the README is run as a test.

@@ -1,4 +1,4 @@
-//! The checked graph: dense ids in topological order, edges both ways, policies resolved.
+//! The checked graph: dense ids in the order of the file, edges both ways, policies resolved.
 //!
 //! Holding a [`Plan`] is the proof that the file is right. The home of `petgraph`. Everything that is
 //! wrong with a definition is told at once, each with its place.
@@ -6,12 +6,15 @@
 mod assemble;
 mod check;
 mod compile;
+mod edge;
 mod graph;
 mod input;
+mod list;
 mod model;
 mod names;
 mod site;
 mod steps;
+mod templates;
 mod time;
 mod view;
 
@@ -26,6 +29,7 @@ use crate::definition::{self, Definition, Diagnostic, Severity};
 
 pub use crate::expression::{Expression, Template};
 pub use input::{InputProblem, InputSchema};
+pub use list::{EDITION, EdgeKind, ListEdge, ListEntry, StoredDefinition, StoredError};
 pub use model::*;
 pub use view::Edge;
 
@@ -63,25 +67,75 @@ impl Plan {
     /// Everything that is wrong with it, warnings too, in the order of the file.
     pub fn new(
         definition: &Definition,
-        source: Source,
+        text: &Arc<str>,
         tasks: &KnownTasks,
     ) -> Result<(Self, Vec<Diagnostic>), Vec<Diagnostic>> {
-        let text = Arc::clone(&source.text);
-        let mut check = check::Check::new(&text);
+        let mut check = check::Check::new(text);
         let steps = steps::Steps::of(definition);
         let compiled = compile::Compiler::new(definition, &steps, tasks, &mut check).compile();
         let input = InputSchema::new(definition, &mut check);
         time::check(definition, &steps, &mut check);
-        let needs = names::settle(&steps, compiled.needs, &mut check);
-        let order = graph::order(&steps, &needs, &mut check);
+        let needs = edge::settle(&steps, compiled.needs, &mut check);
+        let edges = edge::resolved(&needs);
+        let order = graph::sort(&steps, &edges);
+        if order.is_none() {
+            graph::report_circles(&steps, &needs, &mut check);
+        }
         let diagnostics = check.into_sorted();
         match (order, input) {
             (Some(order), Some(input)) if !is_refused(&diagnostics) => {
-                let parts = assemble::Parts { definition, steps: &steps, needs, order, input };
-                Ok((parts.assemble(compiled.drafts, compiled.output, source), diagnostics))
+                let edition = EDITION;
+                let parts =
+                    assemble::Parts { definition, steps: &steps, edges, order, input, edition };
+                Ok((
+                    parts.assemble(compiled.drafts, compiled.output, Arc::clone(text)),
+                    diagnostics,
+                ))
             }
             (Some(_) | None, _) => Err(diagnostics),
         }
+    }
+
+    /// The plan of a definition that is stored with runs. Its text is compiled by the rules of its
+    /// edition, its edges are those of its list, and what a later checker refuses in new files stays
+    /// allowed in it.
+    ///
+    /// # Errors
+    /// Where text and list do not fit each other, or this program.
+    pub fn stored(stored: &StoredDefinition) -> Result<Self, StoredError> {
+        if stored.edition != EDITION {
+            return Err(StoredError::Edition(stored.edition));
+        }
+        let path = format!("{}.toml", stored.name);
+        let parsed = definition::parse(&path, &stored.text);
+        let mut problems = parsed.diagnostics.into_iter();
+        if let Some(problem) = problems.find(|problem| problem.severity == Severity::Error) {
+            return Err(StoredError::Text(problem.message));
+        }
+        let unread = || StoredError::Text("it is no workflow".to_owned());
+        let mut definition = parsed.definition.ok_or_else(unread)?;
+        definition.name.value = stored.name.clone();
+        let mut check = check::Check::new(&stored.text);
+        let steps = steps::Steps::of(&definition);
+        let edges = stored.edges(&steps)?;
+        let order = graph::sort(&steps, &edges).ok_or(StoredError::Circle)?;
+        // What is reported from here on concerns new files only; what cannot be compiled is missing.
+        let tasks = &KnownTasks::Any;
+        let compiled =
+            compile::Compiler::new(&definition, &steps, tasks, &mut check).of_stored().compile();
+        compiled.must_be_whole(&definition, &steps)?;
+        let input = InputSchema::new(&definition, &mut check);
+        let input = input.ok_or_else(|| StoredError::Uncompiled("`[input]`".to_owned()))?;
+        let edition = stored.edition;
+        let parts = assemble::Parts {
+            definition: &definition,
+            steps: &steps,
+            edges,
+            order,
+            input,
+            edition,
+        };
+        Ok(parts.assemble(compiled.drafts, compiled.output, Arc::clone(&stored.text)))
     }
 }
 
@@ -89,7 +143,8 @@ fn is_refused(diagnostics: &[Diagnostic]) -> bool {
     diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
 }
 
-/// Reads and checks a workflow file. Its commands run in `folder`; `None`: where the process runs.
+/// Reads and checks a workflow file. Commands of its runs run in `folder`; `None`: where the process
+/// runs.
 ///
 /// # Errors
 /// Everything that is wrong with it, warnings too, in the order of the file.
@@ -102,9 +157,9 @@ pub fn load(
     let parsed = definition::parse(path, text);
     let mut diagnostics = parsed.diagnostics;
     let Some(definition) = parsed.definition else { return Err(diagnostics) };
-    let source = Source { text: text.into(), path: path.into(), folder: folder.map(Arc::from) };
-    match Plan::new(&definition, source, tasks) {
-        Ok((plan, warnings)) if !is_refused(&diagnostics) => {
+    match Plan::new(&definition, &text.into(), tasks) {
+        Ok((mut plan, warnings)) if !is_refused(&diagnostics) => {
+            plan.folder = folder.map(Arc::from);
             diagnostics.extend(warnings);
             check::sort(&mut diagnostics);
             Ok(Loaded { plan, warnings: diagnostics })

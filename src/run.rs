@@ -10,76 +10,100 @@
 
 mod cancel;
 mod crash;
+mod drop_scopes;
 mod end;
+mod evaluate;
 mod fan_out;
-mod fault;
 mod history;
 mod join;
 mod letter;
+mod limit;
 mod model;
+mod need;
+mod open_again;
 mod owed;
+mod path;
 mod read;
 mod reopen;
 mod retry;
 mod rule;
+pub(crate) mod scope;
 mod settle;
 mod slot;
 mod table;
-mod unit;
+pub(crate) mod unit;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 pub use crash::DEATHS_MAX;
+pub use evaluate::Evaluation;
 pub use history::{
     AttemptHistory, AttemptState, ErrorHistory, ItemCounts, RunHistory, StepHistory,
 };
+pub use limit::{RESULT_BYTES_MAX, RUN_BYTES_MAX, UNITS_MAX};
 pub use model::*;
+pub(crate) use table::{count, index};
 
 use crate::clock::Timestamp;
-use crate::id::RunId;
+use crate::id::{DefinitionHash, RunId};
 use crate::payload::Payload;
 use crate::plan::Plan;
-use fan_out::Fan;
+use crate::seldom::Seldom;
+use scope::ScopeArena;
 use unit::UnitState;
 
 /// One run: where it stands. Everything that the events said, and nothing of the plan.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Run {
-    id: RunId,
-    accepted: Arc<Accepted>,
-    state: RunState,
+    pub(crate) id: RunId,
+    pub(crate) accepted: Arc<Accepted>,
+    /// The version that it is on.
+    pub(crate) definition: DefinitionHash,
+    pub(crate) state: RunState,
     /// What the end of something has stopped.
-    stop: Stop,
+    pub(crate) stop: Stop,
+    /// [`Accepted::priority`]: here too, since each dispatch asks for it.
+    pub(crate) priority: Option<i8>,
     /// 1, and one more for each retry by an operator.
-    attempt: u32,
+    pub(crate) attempt: u32,
     /// When it began or was last reopened: the run's `timeout` counts from here.
-    began: Timestamp,
-    ended: Timestamp,
-    /// The top-level nodes; empty until the run begins.
-    units: Box<[UnitState]>,
+    pub(crate) began: Timestamp,
+    pub(crate) ended: Timestamp,
+    /// The top-level units, then those of each block of scopes; empty until the run begins.
+    pub(crate) units: Vec<UnitState>,
+    /// How many of `units` are top-level.
+    pub(crate) top: u32,
+    pub(crate) arena: Seldom<ScopeArena>,
     /// What succeeded units gave, unless that is `null`.
-    outputs: Vec<Payload>,
-    fans: Vec<Fan>,
+    pub(crate) outputs: Vec<Payload>,
     /// What is to be decided next, in order. Whatever stands at the head can be decided.
-    work: VecDeque<Unit>,
-    /// What waits for a slot of `max_parallel`, in order.
-    held: VecDeque<Unit>,
-    /// Top-level nodes that have not ended.
-    open: u32,
+    pub(crate) work: VecDeque<Unit>,
+    /// What waits for a slot of `max_parallel`, by priority, in order.
+    pub(crate) held: Seldom<BTreeMap<i8, VecDeque<Unit>>>,
+    /// The timers of units.
+    pub(crate) waits: Seldom<BTreeMap<Unit, Armed>>,
+    /// The run's own timer: its beginning, later its `timeout`.
+    pub(crate) alarm: Option<Box<Armed>>,
+    /// The number of the last dispatch.
+    pub(crate) dispatches: u32,
+    /// The number of the last timer.
+    pub(crate) timers: u32,
+    /// Top-level units that have not ended.
+    pub(crate) open: u32,
     /// Units that will go on by themselves.
-    busy: u32,
+    pub(crate) busy: u32,
     /// Units that take a slot of `max_parallel`.
-    slots: u32,
+    pub(crate) slots: u32,
     /// Units that wait for a person.
-    parked: u32,
-    last: Option<Box<Last>>,
+    pub(crate) parked: u32,
+    /// The bytes of `outputs`, of items and of gathered results.
+    pub(crate) bytes: u64,
+    pub(crate) ending: Option<Box<Ending>>,
 }
 
-/// What an event is made so with.
-struct Act<'a> {
+/// Context for applying one event.
+pub(crate) struct ApplyContext<'a> {
     plan: &'a Plan,
     /// When the event happened.
     at: Timestamp,
@@ -88,17 +112,19 @@ struct Act<'a> {
 }
 
 /// What is known at the end of a run, or of one that is being cancelled.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-struct Last {
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Ending {
     /// Who cancelled it and why; or that its time was up.
-    cancel: Option<(Box<str>, bool)>,
-    output: Payload,
-    failure: Option<Box<Failure>>,
+    pub(crate) cancel: Option<(Box<str>, bool)>,
+    pub(crate) output: Payload,
+    pub(crate) failure: Option<Box<Failure>>,
+    /// The number of the evaluation of `[output]` that the end waits for.
+    pub(crate) evaluation: Option<u32>,
 }
 
 /// What has been stopped in a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-enum Stop {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
     /// Nothing.
     Nothing,
     /// `fail_fast = "stop"`: nothing new starts.
@@ -111,35 +137,43 @@ enum Stop {
 
 impl Run {
     /// A new run, the events that say so, and what must now be done.
-    pub fn accept(plan: &Plan, id: RunId, accepted: Accepted) -> (Self, Step) {
+    pub fn accept(plan: &Plan, id: RunId, accepted: Accepted) -> (Self, Decision) {
         let accepted = Arc::new(accepted);
         let mut run = Self::new(id, Arc::clone(&accepted));
-        let mut step = Step::default();
+        let mut decision = Decision::default();
         let now = accepted.at;
-        step.events.push(Event::Accepted(accepted));
-        run.follow(plan, 0, now, &mut step);
-        (run, step)
+        decision.events.push(Event::Accepted(accepted));
+        run.follow(plan, 0, now, &mut decision);
+        (run, decision)
     }
 
     fn new(id: RunId, accepted: Arc<Accepted>) -> Self {
         Self {
             id,
+            definition: accepted.definition,
+            priority: accepted.priority,
             accepted,
             state: RunState::Pending,
             stop: Stop::Nothing,
             attempt: 1,
             began: Timestamp::default(),
             ended: Timestamp::default(),
-            units: Box::default(),
+            units: Vec::new(),
+            top: 0,
+            arena: Seldom::default(),
             outputs: Vec::new(),
-            fans: Vec::new(),
             work: VecDeque::new(),
-            held: VecDeque::new(),
+            held: Seldom::default(),
+            waits: Seldom::default(),
+            alarm: None,
+            dispatches: 0,
+            timers: 0,
             open: 0,
             busy: 0,
             slots: 0,
             parked: 0,
-            last: None,
+            bytes: 0,
+            ending: None,
         }
     }
 
@@ -153,6 +187,7 @@ impl Run {
         let Some(Event::Accepted(accepted)) = events.next() else { return None };
         let mut run = Self::new(id, Arc::clone(accepted));
         let mut effects = Vec::new();
+        run.apply(plan, &Event::Accepted(Arc::clone(accepted)), &mut effects);
         for event in events {
             effects.clear();
             run.apply(plan, event, &mut effects);
@@ -167,17 +202,17 @@ impl Run {
 
     /// Makes an event so, and adds what must now be done.
     pub fn apply(&mut self, plan: &Plan, event: &Event, effects: &mut Vec<Effect>) {
-        let mut act = Act { plan, at: event.at(), effects };
-        rule::apply(self, event, &mut act);
-        self.fill_slots(&mut act);
+        let mut context = ApplyContext { plan, at: event.at(), effects };
+        rule::apply(self, event, &mut context);
         self.drop_decided(plan);
+        self.fill_slots(&mut context);
     }
 
     /// Takes an input in and goes on until nothing follows by itself. Adds to `out`.
-    pub fn advance(&mut self, plan: &Plan, input: &Input, now: Timestamp, out: &mut Step) {
+    pub fn advance(&mut self, plan: &Plan, input: &Input, now: Timestamp, out: &mut Decision) {
         let from = out.events.len();
         // Only after a recovery is there something left: an input finds a settled run.
-        if self.state == RunState::Running && (self.open == 0 || !self.work.is_empty()) {
+        if !self.is_settled() {
             self.decide(plan, &Input::Settle, now, &mut out.events);
             self.follow(plan, from, now, out);
         }
@@ -186,8 +221,23 @@ impl Run {
         self.follow(plan, from, now, out);
     }
 
+    fn is_settled(&self) -> bool {
+        match self.state {
+            RunState::Running => {
+                self.work.is_empty() && (self.open > 0 || self.awaited_output().is_some())
+            }
+            RunState::Pending => self.alarm.is_some(),
+            RunState::Paused
+            | RunState::Parked
+            | RunState::Succeeded
+            | RunState::Failed
+            | RunState::Cancelled
+            | RunState::Damaged => true,
+        }
+    }
+
     /// Applies the events from `next` on and whatever follows from them.
-    fn follow(&mut self, plan: &Plan, mut next: usize, now: Timestamp, out: &mut Step) {
+    fn follow(&mut self, plan: &Plan, mut next: usize, now: Timestamp, out: &mut Decision) {
         while next < out.events.len() {
             while let Some(event) = out.events.get(next) {
                 self.apply(plan, event, &mut out.effects);
@@ -197,24 +247,38 @@ impl Run {
         }
     }
 
-    /// After the process died: goes on from the recorded state. The effects in `out` are all that
-    /// is to be done: what came of the death, and what was owed before it.
-    pub fn recover(&mut self, plan: &Plan, now: Timestamp, out: &mut Step) {
+    /// After the process died: goes on from the recorded state. `maybe` are the units and
+    /// dispatches that had been claimed. The effects in `out` are all that is to be done: what came
+    /// of the death, and what was owed before it.
+    pub fn recover(
+        &mut self,
+        plan: &Plan,
+        maybe: Vec<(Unit, u32)>,
+        now: Timestamp,
+        out: &mut Decision,
+    ) {
         let from = out.effects.len();
-        self.advance(plan, &Input::Died, now, out);
+        self.advance(plan, &Input::Died { maybe }, now, out);
         let fresh = out.effects.split_off(from);
         out.effects.extend(fresh.into_iter().filter(|effect| match effect {
-            Effect::Bury { .. } | Effect::Exhume { .. } => true,
-            Effect::Dispatch { .. } | Effect::Arm { .. } | Effect::Abort { .. } | Effect::End => {
-                false
-            }
+            Effect::AddDeadLetter { .. } | Effect::RemoveDeadLetter { .. } => true,
+            Effect::Dispatch { .. }
+            | Effect::Arm { .. }
+            | Effect::Evaluate { .. }
+            | Effect::Abort { .. }
+            | Effect::End => false,
         }));
-        out.effects.extend(self.owed(plan));
+        out.effects.extend(self.owed(now));
     }
 
     /// Its id.
     pub fn id(&self) -> RunId {
         self.id
+    }
+
+    /// The version of the workflow that it is on.
+    pub fn definition(&self) -> DefinitionHash {
+        self.definition
     }
 
     /// How it began.
@@ -231,17 +295,17 @@ impl Run {
     /// What it gave; `None` before it succeeded.
     pub fn output(&self) -> Option<&Payload> {
         (self.state == RunState::Succeeded).then_some(())?;
-        self.last.as_ref().map(|last| &last.output)
+        self.ending.as_ref().map(|ending| &ending.output)
     }
 
     /// Why it failed.
     pub fn failure(&self) -> Option<&Failure> {
-        self.last.as_ref()?.failure.as_deref()
+        self.ending.as_ref()?.failure.as_deref()
     }
 
     /// Why it was cancelled, as the person said.
     pub fn cancel_reason(&self) -> Option<&str> {
-        self.last.as_ref()?.cancel.as_ref().map(|(reason, _)| reason.as_ref())
+        self.ending.as_ref()?.cancel.as_ref().map(|(reason, _)| reason.as_ref())
     }
 
     /// When it ended.
@@ -251,20 +315,17 @@ impl Run {
 
     /// The unit's place among those that wait: higher first.
     pub fn priority(&self, plan: &Plan, unit: Unit) -> i8 {
-        let own = plan.nodes.get(unit.node.index()).map_or(plan.priority, |node| node.priority);
-        match self.accepted.priority {
-            // A step that has its own keeps it.
-            Some(priority) if own == plan.priority => priority,
-            Some(_) | None => own,
-        }
+        // A step that has its own keeps it.
+        let own = plan.nodes.get(unit.node.index()).and_then(|node| node.priority);
+        own.or(self.priority).unwrap_or(plan.priority)
     }
 
     /// The state of a unit; `None` where there is no such unit (yet).
     pub fn unit_state(&self, plan: &Plan, unit: Unit) -> Option<StepState> {
         if self.units.is_empty() {
-            return (!unit.has_item() && unit.node.0 < plan.top).then_some(StepState::Pending);
+            return (unit.is_top() && unit.node.0 < plan.top).then_some(StepState::Pending);
         }
-        self.unit(plan, unit).map(|unit| unit.phase.state())
+        self.unit(unit).map(|unit| unit.phase.state())
     }
 
     /// What a unit gave; `None` where it has not succeeded.
@@ -277,7 +338,7 @@ impl Run {
         RunSummary {
             id: self.id,
             workflow: self.accepted.workflow.clone(),
-            definition: self.accepted.definition,
+            definition: self.definition,
             state: self.state(),
             accepted: self.accepted.at,
             ended: self.ended(),

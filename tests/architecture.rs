@@ -47,6 +47,11 @@ fn only_the_clock_reads_the_time() {
 }
 
 #[test]
+fn locks_come_from_one_place() {
+    check(rules::locks);
+}
+
+#[test]
 fn only_the_shell_spawns() {
     check(rules::spawns);
 }

@@ -183,6 +183,22 @@ async fn a_dead_letter_is_listed_grouped_replayed_and_survives_a_restart() {
 }
 
 #[tokio::test]
+async fn of_two_who_replay_a_dead_letter_at_once_one_is_refused() {
+    let mended = Arc::new(AtomicU32::new(0));
+    let engine = workshop(&mended).start().await.unwrap();
+    let run = engine.run("shop", json!({})).await.unwrap();
+    assert_eq!(run.wait().await.unwrap().state, RunState::Failed);
+    mended.store(1, Ordering::SeqCst);
+    let letters = engine.dead_letters();
+    let id = letters.list(&DeadLetterFilter::default()).await.unwrap()[0].id;
+    let both = tokio::join!(letters.replay(id), letters.replay(id));
+    let (Ok(_), Err(refused)) = &both else { panic!("{both:?}") };
+    assert!(refused.to_string().contains("is settled: run"), "{refused}");
+    let again = engine.history(run.id()).await.unwrap();
+    assert_ne!(again.state, RunState::Failed);
+}
+
+#[tokio::test]
 async fn a_failed_run_is_retried_from_what_failed() {
     let mended = Arc::new(AtomicU32::new(0));
     let engine = workshop(&mended).start().await.unwrap();
@@ -198,6 +214,18 @@ async fn a_failed_run_is_retried_from_what_failed() {
     let history = engine.history(run.id()).await.unwrap();
     let attempts: Vec<_> = history.steps.iter().map(|step| step.attempts.len()).collect();
     assert_eq!(attempts, [3, 2]);
+}
+
+#[tokio::test]
+async fn a_run_of_which_only_the_output_has_failed_asks_for_it_again() {
+    let text = "[steps.a]\ntask = \"add\"\nwith = 1\n[output]\nhalf = \"${{ input / 0 }}\"";
+    let engine = adder().workflow_text("halves", text).unwrap().start().await.unwrap();
+    let run = engine.run("halves", 1).await.unwrap();
+    assert_eq!(run.wait().await.unwrap().state, RunState::Failed);
+    let run = engine.retry(run.id(), From::Failed).await.unwrap();
+    assert_eq!(run.wait().await.unwrap().state, RunState::Failed);
+    let history = engine.history(run.id()).await.unwrap();
+    assert_eq!((history.attempt, history.steps[0].attempts.len()), (2, 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -326,6 +354,33 @@ async fn bad_input_is_refused_before_acceptance() {
     let unknown = engine.run("strickt", json!({})).await.unwrap_err();
     assert!(unknown.to_string().contains("did you mean `strict`"), "{unknown}");
     assert!(engine.runs(&RunFilter::default()).await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handler_that_blocks_holds_up_no_item_that_was_polled_before_it() {
+    let text = "timeout = \"30s\"\n[steps.each]\ntask = \"each\"\nfor_each = \"input\"";
+    let first = Arc::new(AtomicU32::new(0));
+    let over = Arc::clone(&first);
+    let each = move |item: u32| {
+        let first = Arc::clone(&first);
+        async move {
+            if item == 0 {
+                tokio::task::yield_now().await;
+                first.store(1, Ordering::Relaxed);
+            }
+            while item == 1 && first.load(Ordering::Relaxed) == 0 {
+                std::hint::spin_loop();
+            }
+            Ok::<_, StepError>(item)
+        }
+    };
+    let builder = Engine::builder().task("each", each).workflow_text("each", text).unwrap();
+    let engine = builder.queue("default", |queue| queue.workers(64)).start().await.unwrap();
+    // Of three items, one worker takes the first two.
+    let ended = engine.run("each", [0, 1, 2]).await.unwrap().wait().await.unwrap();
+    over.store(1, Ordering::Relaxed);
+    assert_eq!(ended.state, RunState::Succeeded);
+    engine.shutdown(Duration::from_secs(1)).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,7 +7,7 @@ use windlass::{Engine, EngineBuilder, Payload, StepError};
 
 use crate::prototype::{self, CHAIN_STEPS, Load};
 use crate::report::rate;
-use crate::{Effort, Report, Row, median};
+use crate::{Effort, Figure, Report, Row, Unit, median};
 
 /// Items of the fan-out.
 const ITEMS: u32 = 100;
@@ -49,10 +49,10 @@ fn turns(
     }
     let (engine, bare) = (median(engine), median(bare));
     report.add(Row {
-        what,
+        what: what.to_owned(),
         target: target.to_owned(),
-        reached: format!("{} steps/s", rate(engine)),
-        yardstick: format!("bare shape {} steps/s: {:.2} of it", rate(bare), engine / bare),
+        reached: Figure { value: engine, unit: Unit::StepsPerSecond },
+        beside: format!("bare shape {} steps/s: {:.2} of it", rate(bare), engine / bare),
     });
 }
 
@@ -70,10 +70,10 @@ pub(crate) fn fan_out(effort: Effort, report: &mut Report) {
             figures.push(steps / took.as_secs_f64());
         }
         report.add(Row {
-            what,
+            what: what.to_owned(),
             target: "the chain's rate within 2×".to_owned(),
-            reached: format!("{} steps/s", rate(median(figures))),
-            yardstick: "–".to_owned(),
+            reached: Figure { value: median(figures), unit: Unit::StepsPerSecond },
+            beside: "–".to_owned(),
         });
     }
 }
@@ -94,16 +94,16 @@ pub(crate) fn latency(effort: Effort, report: &mut Report) {
     }
     let (memory, durable, commits) = (median(memory), median(durable), median(commits));
     report.add(Row {
-        what: "one chain of 10 alone, in memory, p50",
+        what: "one chain of 10 alone, in memory, p50".to_owned(),
         target: "≤ 150 µs".to_owned(),
-        reached: format!("{:.0} µs", memory * 1e6),
-        yardstick: "–".to_owned(),
+        reached: Figure { value: memory, unit: Unit::Seconds },
+        beside: "–".to_owned(),
     });
     report.add(Row {
-        what: "one chain of 10 alone, durable, p50",
+        what: "one chain of 10 alone, durable, p50".to_owned(),
         target: "≤ 1.3 × 11 lone commits".to_owned(),
-        reached: format!("{:.2} ms", durable * 1e3),
-        yardstick: format!("11 commits {:.2} ms: {:.2} ×", commits * 1e3, durable / commits),
+        reached: Figure { value: durable, unit: Unit::Seconds },
+        beside: format!("11 commits {:.2} ms: {:.2} ×", commits * 1e3, durable / commits),
     });
 }
 
@@ -124,9 +124,22 @@ fn one_by_one(runs: u32, folder: Option<&Path>) -> f64 {
 }
 
 /// Keeps so many runs in flight until all have ended.
-fn flood(workflow: &'static str, load: Load, folder: Option<&Path>) -> Duration {
+pub(crate) fn flood(workflow: &'static str, load: Load, folder: Option<&Path>) -> Duration {
+    flood_on(builder(folder), workflow, load)
+}
+
+/// As `flood`, of fan-outs of this width.
+pub(crate) fn flood_fan(width: u32, load: Load, folder: Option<&Path>) -> Duration {
+    let list = move || async move { Ok::<_, StepError>((0..width).collect::<Vec<u32>>()) };
+    let wide =
+        FAN.replace("name = \"fan\"", "name = \"wide\"").replace("\"list\"", "\"wide-list\"");
+    let builder = builder(folder).task("wide-list", list).workflow_text("wide", &wide).unwrap();
+    flood_on(builder, "wide", load)
+}
+
+fn flood_on(builder: EngineBuilder, workflow: &'static str, load: Load) -> Duration {
     runtime().block_on(async {
-        let engine = builder(folder).start().await.unwrap();
+        let engine = builder.start().await.unwrap();
         let input = payload(load.payload);
         let begin = Instant::now();
         let clients = (0..load.in_flight).map(|client| {
@@ -142,7 +155,7 @@ fn flood(workflow: &'static str, load: Load, folder: Option<&Path>) -> Duration 
             client.await.unwrap();
         }
         let took = begin.elapsed();
-        engine.shutdown(Duration::from_secs(5)).await.unwrap();
+        engine.shutdown(Duration::from_secs(60)).await.unwrap();
         took
     })
 }
@@ -168,6 +181,7 @@ pub(crate) fn builder(folder: Option<&Path>) -> EngineBuilder {
         .task("list", async || Ok::<_, StepError>((0..ITEMS).collect::<Vec<u32>>()))
         .task("count", async |items: Vec<u32>| Ok::<_, StepError>(items.len()))
         .workflow_text("chain", &chain_of(CHAIN_STEPS))
+        .and_then(|builder| builder.workflow_text("one", &chain_of(1)))
         .and_then(|builder| builder.workflow_text("fan", FAN))
         .and_then(|builder| builder.workflow_text("held", HELD))
         .unwrap()

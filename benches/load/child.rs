@@ -1,4 +1,4 @@
-//! The parts that this program plays in processes of their own. Each tells one figure on its output.
+//! The parts that this program plays in processes of their own. Each tells its figures in one line.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use windlass::Engine;
 
 use crate::chain::{builder, payload, runtime};
+use crate::{history, payload as payloads};
 
 /// Runs that wait for their time.
 pub(crate) const PENDING_RUNS: u32 = 1_000_000;
@@ -21,21 +22,31 @@ const CLIENTS: u32 = 1_000;
 
 /// Plays a part.
 pub(crate) fn play(part: &str, folder: &Path) {
-    let figure = runtime().block_on(async {
-        match part {
-            "pending" => pending(count(folder)).await,
-            "idle" => idle(folder).await,
-            "live" => live(folder).await,
-            "recover" => recover(folder).await,
-            _ => panic!("no part `{part}`"),
-        }
-    });
-    println!("{figure}");
+    if part.starts_with("payload-") || part.starts_with("history-") {
+        let play = if part.starts_with("payload-") { payloads::play } else { history::play };
+        let [first, second] = play(part, folder);
+        println!("{first} {second}");
+    } else {
+        let figure = runtime().block_on(async {
+            match part {
+                "pending" => pending(count(folder)).await,
+                "idle" => idle(folder).await,
+                "live" => live(folder).await,
+                "recover" => recover(folder).await,
+                _ => panic!("no part `{part}`"),
+            }
+        });
+        println!("{figure}");
+    }
     if part == "live" {
-        // Until it is killed.
-        loop {
-            std::thread::park();
-        }
+        wait_for_the_end();
+    }
+}
+
+/// Stays until the process is killed.
+pub(crate) fn wait_for_the_end() -> ! {
+    loop {
+        std::thread::park();
     }
 }
 
@@ -93,7 +104,7 @@ async fn start_all(engine: &Engine, workflow: &'static str, runs: u32, after: Du
 }
 
 /// Bytes of memory in use, as the kernel sees them.
-fn resident() -> f64 {
+pub(crate) fn resident() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     let kilobytes: f64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();

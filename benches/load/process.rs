@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use crate::child::{LIVE_RUNS, PENDING_RUNS};
-use crate::{Effort, Report, Row, child, median};
+use crate::{Effort, Figure, Report, Row, Unit, child, median};
 
 /// Bytes of a run that waits for its time, and of an engine that waits for work.
 pub(crate) fn memory(effort: Effort, report: &mut Report) {
@@ -15,17 +15,17 @@ pub(crate) fn memory(effort: Effort, report: &mut Report) {
     let bytes = play("pending", &folder.path().join(runs.to_string()));
     let each = bytes / f64::from(runs);
     report.add(Row {
-        what: "memory of a pending run with 100 B of payload",
-        target: "≤ 1 KiB + payload; 1 M runs < 1.5 GB".to_owned(),
-        reached: format!("{each:.0} B"),
-        yardstick: format!("{runs} runs, {:.2} GB in all", bytes / 1e9),
+        what: "memory of a pending run with 100 B of payload".to_owned(),
+        target: "≤ 700 B + payload".to_owned(),
+        reached: Figure { value: each, unit: Unit::Bytes },
+        beside: format!("{runs} runs, {:.2} GB in all", bytes / 1e9),
     });
     let idle = play("idle", folder.path());
     report.add(Row {
-        what: "memory of an idle engine with a data folder",
+        what: "memory of an idle engine with a data folder".to_owned(),
         target: "< 20 MB".to_owned(),
-        reached: format!("{:.1} MB", idle / 1e6),
-        yardstick: "–".to_owned(),
+        reached: Figure { value: idle, unit: Unit::Bytes },
+        beside: "–".to_owned(),
     });
 }
 
@@ -44,10 +44,10 @@ pub(crate) fn recovery(effort: Effort, report: &mut Report) {
     }
     let seconds = median(figures);
     report.add(Row {
-        what: "100,000 live runs back after a kill",
+        what: "100,000 live runs back after a kill".to_owned(),
         target: "≤ 1 s; ≥ 1 M events/s".to_owned(),
-        reached: format!("{seconds:.2} s"),
-        yardstick: format!("{runs} runs of {} events", child::LIVE_EVENTS),
+        reached: Figure { value: seconds, unit: Unit::Seconds },
+        beside: format!("{runs} runs of {} events", child::LIVE_EVENTS),
     });
 }
 
@@ -69,31 +69,39 @@ pub(crate) fn command(effort: Effort, report: &mut Report) {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
     report.add(Row {
-        what: "`windlass run workflows/hello.toml`, start to exit",
+        what: "`windlass run workflows/hello.toml`, start to exit".to_owned(),
         target: "≤ 50 ms".to_owned(),
-        reached: format!("{:.0} ms", median(figures) * 1e3),
-        yardstick: "two commands, four fsyncs at least".to_owned(),
+        reached: Figure { value: median(figures), unit: Unit::Seconds },
+        beside: "two commands, four fsyncs at least".to_owned(),
     });
 }
 
 /// Plays a part in a process of its own and takes the figure that it tells.
 fn play(part: &str, folder: &Path) -> f64 {
-    let mut child = start(part, folder);
-    let figure = answer(&mut child);
-    child.wait().unwrap();
-    figure
+    play_both(part, folder)[0]
 }
 
-fn start(part: &str, folder: &Path) -> Child {
+/// As `play`, of a part that tells two figures.
+pub(crate) fn play_both(part: &str, folder: &Path) -> [f64; 2] {
+    let mut child = start(part, folder);
+    let figures = answer(&mut child);
+    assert!(child.wait().unwrap().success(), "{part} has failed");
+    figures
+}
+
+/// Starts a part in a process of its own.
+pub(crate) fn start(part: &str, folder: &Path) -> Child {
     let program = std::env::current_exe().unwrap();
     let mut command = Command::new(program);
     command.args(["child", part]).arg(folder).stdout(Stdio::piped()).spawn().unwrap()
 }
 
-fn answer(child: &mut Child) -> f64 {
+/// What a part tells: two figures; where it has but one, the second is 0.
+pub(crate) fn answer(child: &mut Child) -> [f64; 2] {
     let mut line = String::new();
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-    line.trim().parse().unwrap()
+    let mut figures = line.split_whitespace().map(|figure| figure.parse().unwrap());
+    [figures.next().unwrap(), figures.next().unwrap_or(0.0)]
 }
 
 /// `target/release/name`, where this is `target/release/deps/load-…`.

@@ -3,15 +3,15 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::inbox::lock;
 use super::queue::Job;
 use crate::clock::Timestamp;
 use crate::id::RunId;
 use crate::run::Unit;
+use crate::sync::{Mutex, lock};
 use crate::task::{CancelSignal, StopReason};
 
 /// One attempt of all there are.
@@ -19,7 +19,7 @@ use crate::task::{CancelSignal, StopReason};
 pub(crate) struct AttemptKey {
     pub(crate) run: RunId,
     pub(crate) unit: Unit,
-    pub(crate) fencing: u32,
+    pub(crate) dispatch: u32,
 }
 
 /// The first poll that is under way.
@@ -28,7 +28,6 @@ pub(crate) struct Polling {
     pub(crate) key: AttemptKey,
     pub(crate) since: Timestamp,
     pub(crate) timeout: Option<Duration>,
-    pub(crate) cancel: CancelSignal,
     /// Whether the watchdog has told the shard that the attempt runs.
     pub(crate) told: bool,
     /// Whether the watchdog has ended the attempt by its timeout.
@@ -39,8 +38,16 @@ pub(crate) struct Polling {
 pub(crate) struct Desk {
     pub(crate) index: usize,
     state: Mutex<State>,
-    running: Mutex<HashMap<AttemptKey, CancelSignal>>,
+    running: Mutex<HashMap<AttemptKey, Running>>,
     tally: Tally,
+}
+
+/// An attempt in a task of its own.
+#[derive(Debug)]
+struct Running {
+    cancel: CancelSignal,
+    /// Whether it can heed the signal and end well: a handler can, a command is made to end.
+    heeds: bool,
 }
 
 /// How the attempts of one worker have ended.
@@ -56,6 +63,8 @@ struct Tally {
 struct State {
     jobs: VecDeque<Job>,
     polling: Option<Polling>,
+    /// The signal of the attempt that is polled: one for all that are ready at once.
+    cancel: CancelSignal,
     wake: Option<Box<dyn Fn() + Send + Sync>>,
 }
 
@@ -79,29 +88,26 @@ impl Desk {
         }
     }
 
-    /// Puts jobs on the desk.
-    pub(crate) fn put(&self, jobs: impl Iterator<Item = Job>) {
-        lock(&self.state).jobs.extend(jobs);
+    /// Lets somebody put jobs on the desk.
+    pub(crate) fn put(&self, put: impl FnOnce(&mut VecDeque<Job>)) {
+        put(&mut lock(&self.state).jobs);
     }
 
-    /// The next job, marked as being polled since `now`; `timeout` tells how long it may run.
+    /// The next job and its signal, marked as being polled since `now`; `timeout` tells how long it
+    /// may run.
     pub(crate) fn begin(
         &self,
         now: Timestamp,
-        cancel: &CancelSignal,
         timeout: impl FnOnce(&Job) -> Option<Duration>,
-    ) -> Option<Job> {
+    ) -> Option<(Job, CancelSignal)> {
         let mut state = lock(&self.state);
         let job = state.jobs.pop_front()?;
-        state.polling = Some(Polling {
-            key: job.key(),
-            since: now,
-            timeout: timeout(&job),
-            cancel: cancel.clone(),
-            told: false,
-            ended: false,
-        });
-        Some(job)
+        let (key, timeout) = (job.key(), timeout(&job));
+        state.polling = Some(Polling { key, since: now, timeout, told: false, ended: false });
+        if !state.cancel.is_fresh() {
+            state.cancel = CancelSignal::new();
+        }
+        Some((job, state.cancel.clone()))
     }
 
     /// The first poll has returned: whether its result still counts.
@@ -114,14 +120,21 @@ impl Desk {
         lock(&self.state).polling.as_mut().map(look)
     }
 
+    /// Whether there are jobs that have not begun.
+    pub(crate) fn has_jobs(&self) -> bool {
+        !lock(&self.state).jobs.is_empty()
+    }
+
     /// Takes the jobs that have not begun.
     pub(crate) fn take_jobs(&self) -> VecDeque<Job> {
         std::mem::take(&mut lock(&self.state).jobs)
     }
 
-    /// An attempt goes on in a task of its own.
-    pub(crate) fn spawned(&self, key: AttemptKey, cancel: CancelSignal) {
-        lock(&self.running).insert(key, cancel);
+    /// The attempt that is polled goes on in a task of its own; the signal that stops it.
+    pub(crate) fn spawned(&self, key: AttemptKey, heeds: bool) -> CancelSignal {
+        let cancel = lock(&self.state).cancel.clone();
+        lock(&self.running).insert(key, Running { cancel: cancel.clone(), heeds });
+        cancel
     }
 
     /// It has ended.
@@ -129,20 +142,53 @@ impl Desk {
         lock(&self.running).remove(key);
     }
 
-    /// Stops an attempt, if it is here.
+    /// Stops an attempt, if it is here: one that has not begun never does.
     pub(crate) fn stop(&self, key: &AttemptKey, why: StopReason) -> bool {
-        if let Some(running) = lock(&self.running).get(key) {
-            running.set(why);
-            return true;
-        }
-        let polled =
-            self.watch(|polling| (polling.key == *key).then(|| polling.cancel.set(why)).is_some());
-        polled.unwrap_or(false)
+        // In this order: a job is polled before it is off the desk, and an attempt goes on in a task
+        // before its first poll is over.
+        self.take_back(key)
+            || self.stop_polled(|polled| polled == key, |cancel| cancel.set(why))
+            || lock(&self.running).get(key).map(|running| running.cancel.set(why)).is_some()
     }
 
-    /// Stops all that runs in tasks.
-    pub(crate) fn stop_all(&self, why: StopReason) {
-        lock(&self.running).values().for_each(|running| running.set(why));
+    /// Takes a job off the desk that has not begun.
+    fn take_back(&self, key: &AttemptKey) -> bool {
+        let jobs = &mut lock(&self.state).jobs;
+        let place = jobs.iter().position(|job| job.key() == *key);
+        place.and_then(|place| jobs.remove(place)).is_some()
+    }
+
+    /// Tells those that can heed it that the engine shuts down.
+    pub(crate) fn tell_all(&self) {
+        self.stop_polled(|_| true, |cancel| cancel.set(StopReason::Shutdown));
+        for running in lock(&self.running).values().filter(|running| running.heeds) {
+            running.cancel.set(StopReason::Shutdown);
+        }
+    }
+
+    /// Stops all that has begun, for a shutdown.
+    pub(crate) fn stop_all(&self) {
+        self.stop_polled(|_| true, |cancel| cancel.cut(StopReason::Shutdown));
+        lock(&self.running).values().for_each(|running| running.cancel.cut(StopReason::Shutdown));
+    }
+
+    /// Does something to the signal of the first poll that is under way, if it is the one that is meant.
+    fn stop_polled(
+        &self,
+        is_meant: impl FnOnce(&AttemptKey) -> bool,
+        stop: impl FnOnce(&CancelSignal),
+    ) -> bool {
+        let state = lock(&self.state);
+        let is_meant = state.polling.as_ref().is_some_and(|polling| is_meant(&polling.key));
+        if is_meant {
+            stop(&state.cancel);
+        }
+        is_meant
+    }
+
+    /// Whether the attempt of the first poll that is under way was told that the engine shuts down.
+    pub(crate) fn is_told(&self) -> bool {
+        lock(&self.state).cancel.reason() == Some(StopReason::Shutdown)
     }
 
     /// Counts an attempt that has ended.

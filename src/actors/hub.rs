@@ -1,18 +1,17 @@
 //! Tells those who listen what happens in the engine. Costs one load where nobody does.
 
 use std::fmt;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::mpsc;
 
-use super::inbox::lock;
 use crate::clock::Timestamp;
 use crate::definition::ErrorClass;
 use crate::id::{Name, RunId};
 use crate::payload::Payload;
 use crate::plan::{NodeId, Plan};
-use crate::run::{Event, RunState, SkipReason, Unit};
+use crate::run::{Event, ItemPath, RunState, SkipReason};
+use crate::sync::{Mutex, lock};
 
 /// How many events a listener may be behind; more are dropped, and counted.
 pub const EVENTS_BEHIND_MAX: usize = 65_536;
@@ -20,7 +19,7 @@ pub const EVENTS_BEHIND_MAX: usize = 65_536;
 /// Something that has happened, durable as far as the run is.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct EngineEvent {
-    /// When.
+    /// When it happened, by the wall clock of the process that noted it.
     pub at: Timestamp,
     /// The run.
     pub run: RunId,
@@ -28,11 +27,12 @@ pub struct EngineEvent {
     pub workflow: Name,
     /// The step, where it is about one.
     pub step: Option<Name>,
-    /// The fan-out whose body the step belongs to.
-    pub fan_out: Option<Name>,
-    /// The item of a fan-out.
+    /// The path of the step or item: `files[3].fetch`, with the ids of the steps in whose bodies it
+    /// stands.
+    pub path: Option<Box<str>>,
+    /// The item of the innermost fan-out.
     pub item: Option<u32>,
-    /// What.
+    /// What happened.
     #[serde(flatten)]
     pub kind: EventKind,
 }
@@ -55,7 +55,7 @@ pub enum EventKind {
     },
     /// A dependency did not allow it.
     Blocked {
-        /// Which.
+        /// The dependency that does not allow it to run.
         by: Name,
     },
     /// A fan-out knows its list.
@@ -63,6 +63,10 @@ pub enum EventKind {
         /// How many items.
         items: usize,
     },
+    /// The steps of a group may run.
+    GroupOpened,
+    /// Expressions of a step, or the run's `[output]`, take long and are evaluated by themselves.
+    Evaluating,
     /// An attempt is under way. Attempts that end at their first poll do not tell this.
     Started,
     /// A step or item succeeded.
@@ -83,7 +87,7 @@ pub enum EventKind {
     },
     /// There will be another attempt.
     Retrying {
-        /// When.
+        /// When the next try may start.
         due: Timestamp,
     },
     /// A step or item failed for good.
@@ -110,7 +114,7 @@ pub enum EventKind {
     Cancelled,
     /// The end of the run was asked for, or its time is up.
     CancelRequested {
-        /// Why.
+        /// What the person gave as the reason, up to 4 KiB.
         reason: Box<str>,
     },
     /// The run goes on: a retry.
@@ -119,7 +123,7 @@ pub enum EventKind {
     Replayed,
     /// The run came to its end.
     Ended {
-        /// How.
+        /// The state that it ended in.
         state: RunState,
         /// Why it failed, in words.
         failure: Option<String>,
@@ -158,8 +162,8 @@ impl Hub {
     }
 
     /// Tells all that listen.
-    pub(crate) fn publish(&self, run: RunId, plan: &Plan, event: &Event) {
-        let event = describe(run, plan, event);
+    pub(crate) fn publish(&self, run: RunId, plan: &Plan, items: &ItemPath, event: &Event) {
+        let event = describe(run, plan, items, event);
         let mut listeners = lock(&self.listeners);
         listeners.retain_mut(|listener| listener.tell(&event));
         self.heard.store(!listeners.is_empty(), Ordering::Release);
@@ -202,65 +206,60 @@ impl Listener {
     }
 }
 
-fn describe(run: RunId, plan: &Plan, event: &Event) -> EngineEvent {
-    let (at, unit, kind) = kind_of(plan, event);
+/// An event as listeners are told it.
+pub(crate) fn describe(run: RunId, plan: &Plan, items: &ItemPath, event: &Event) -> EngineEvent {
+    let (at, unit, kind) = (event.at(), event.unit(), kind_of(plan, event));
     let step = unit.map(|unit| plan.node(unit.node).id.clone());
-    let parent = unit.and_then(|unit| plan.node(unit.node).parent);
-    let fan_out = parent.map(|parent| plan.node(parent).id.clone());
-    let item = unit.and_then(|unit| (unit.item != Unit::NO_ITEM).then_some(unit.item));
-    EngineEvent { at, run, workflow: plan.name.clone(), step, fan_out, item, kind }
+    let path = unit.map(|unit| plan.path_of_items(unit.node, items.indices()).into());
+    let item = items.last();
+    EngineEvent { at, run, workflow: plan.name.clone(), step, path, item, kind }
 }
 
-fn kind_of(plan: &Plan, event: &Event) -> (Timestamp, Option<Unit>, EventKind) {
+fn kind_of(plan: &Plan, event: &Event) -> EventKind {
     let name = |node: NodeId| plan.node(node).id.clone();
     let class = |class: &ErrorClass| class.to_string();
     match event {
-        Event::Accepted(accepted) => (accepted.at, None, EventKind::Accepted),
-        Event::Began { at } => (*at, None, EventKind::Began),
-        Event::Ready { unit, at } => (*at, Some(*unit), EventKind::Ready),
-        Event::Skipped { unit, at, reason } => {
-            let reason = match reason {
+        Event::Accepted(_) => EventKind::Accepted,
+        Event::Began { .. } => EventKind::Began,
+        Event::Ready { .. } => EventKind::Ready,
+        Event::Skipped { reason, .. } => EventKind::Skipped {
+            reason: match reason {
                 SkipReason::When => "its `when` is false".to_owned(),
                 SkipReason::Needs(node) => format!("needs the output of step `{}`", name(*node)),
-            };
-            (*at, Some(*unit), EventKind::Skipped { reason })
+            },
+        },
+        Event::Blocked { by, .. } => EventKind::Blocked { by: name(*by) },
+        Event::FannedOut { items, .. } => EventKind::FannedOut { items: items.len() },
+        Event::GroupOpened { .. } => EventKind::GroupOpened,
+        Event::EvaluationRequested { .. } => EventKind::Evaluating,
+        Event::Started { .. } => EventKind::Started,
+        Event::Slept { until, .. } => EventKind::Sleeping { until: *until },
+        Event::Succeeded { attempt, output } => {
+            EventKind::Succeeded { started: attempt.started, output: output.clone() }
         }
-        Event::Blocked { unit, at, by } => (*at, Some(*unit), EventKind::Blocked { by: name(*by) }),
-        Event::FannedOut { node, at, items } => {
-            (*at, Some(Unit::of(*node)), EventKind::FannedOut { items: items.len() })
-        }
-        Event::Started { unit, at, .. } => (*at, Some(*unit), EventKind::Started),
-        Event::Slept { unit, at, until, .. } => {
-            (*at, Some(*unit), EventKind::Sleeping { until: *until })
-        }
-        Event::Succeeded { unit, started, at, output, .. } => {
-            let (started, output) = (*started, output.clone());
-            (*at, Some(*unit), EventKind::Succeeded { started, output })
-        }
-        Event::AttemptFailed { unit, started, at, failure, .. } => {
+        Event::AttemptFailed { attempt, failure } => EventKind::AttemptFailed {
+            started: attempt.started,
+            class: class(&failure.class),
+            message: failure.message.clone(),
+        },
+        Event::RetryScheduled { due, .. } => EventKind::Retrying { due: *due },
+        Event::Failed { failure, .. } => {
             let (class, message) = (class(&failure.class), failure.message.clone());
-            (*at, Some(*unit), EventKind::AttemptFailed { started: *started, class, message })
+            EventKind::Failed { class, message }
         }
-        Event::RetryScheduled { unit, at, due } => {
-            (*at, Some(*unit), EventKind::Retrying { due: *due })
+        Event::Crashed { .. } => EventKind::Crashed,
+        Event::Interrupted { .. } => EventKind::Interrupted,
+        Event::Parked { .. } => EventKind::Parked,
+        Event::Gathered { .. } => EventKind::Gathered,
+        Event::Cancelled { .. } => EventKind::Cancelled,
+        Event::CancelRequested { reason, .. } => {
+            EventKind::CancelRequested { reason: reason.clone() }
         }
-        Event::Failed { unit, at, failure } => {
-            let (class, message) = (class(&failure.class), failure.message.clone());
-            (*at, Some(*unit), EventKind::Failed { class, message })
-        }
-        Event::Crashed { unit, at, .. } => (*at, Some(*unit), EventKind::Crashed),
-        Event::Interrupted { unit, at, .. } => (*at, Some(*unit), EventKind::Interrupted),
-        Event::Parked { unit, at } => (*at, Some(*unit), EventKind::Parked),
-        Event::Gathered { node, at, .. } => (*at, Some(Unit::of(*node)), EventKind::Gathered),
-        Event::Cancelled { unit, at } => (*at, Some(*unit), EventKind::Cancelled),
-        Event::CancelRequested { at, reason, .. } => {
-            (*at, None, EventKind::CancelRequested { reason: reason.clone() })
-        }
-        Event::Reopened { at, .. } => (*at, None, EventKind::Reopened),
-        Event::Replayed { unit, at, .. } => (*at, Some(*unit), EventKind::Replayed),
-        Event::Ended { at, state, failure, .. } => {
+        Event::Reopened { .. } => EventKind::Reopened,
+        Event::Replayed { .. } => EventKind::Replayed,
+        Event::Ended { state, failure, .. } => {
             let failure = failure.as_ref().map(|f| format!("{}: {}", f.class, f.message));
-            (*at, None, EventKind::Ended { state: *state, failure })
+            EventKind::Ended { state: *state, failure }
         }
     }
 }

@@ -4,7 +4,9 @@
 //! attaches itself and goes on with what waits. The mailbox itself only ever holds the wake-up.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use crate::sync::{Mutex, lock};
 
 /// Wakes the actor behind an inbox: casts its drain message.
 type Wake = Arc<dyn Fn() + Send + Sync>;
@@ -97,11 +99,6 @@ impl<T> fmt::Debug for Inbox<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Inbox({} waiting)", lock(&self.state).items.len())
     }
-}
-
-/// Locks, whoever panicked before: what these locks guard is valid after every statement.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -6,11 +6,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::{Actor, ActorProcessingErr, ActorRef};
-
+use super::drain::{Drain, Draining};
 use super::inbox::Inbox;
 use super::shard;
 use super::shared::Shared;
+use crate::journal::JournalError;
 
 /// The first wait before the store is opened again.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
@@ -18,94 +18,84 @@ const RETRY_FIRST: Duration = Duration::from_millis(100);
 /// The longest wait.
 const RETRY_LAST: Duration = Duration::from_secs(2);
 
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Msg {
-    /// An append has failed.
-    Failed,
-    /// Try to open the store again.
-    Reopen,
-}
-
 /// What the journal actor is told.
 #[derive(Debug)]
-pub(crate) struct Failed;
+pub(crate) enum Request {
+    /// An append has failed.
+    Failed,
+    /// It is time to open the store again.
+    Reopen,
+    /// What came of opening it.
+    Reopened(Result<(), JournalError>),
+}
 
-pub(super) struct State {
+pub(crate) struct State {
     shared: Arc<Shared>,
-    inbox: Arc<Inbox<Failed>>,
-    taken: Vec<Failed>,
+    inbox: Arc<Inbox<Request>>,
     /// The wait before the next try, while the journal is not well.
     wait: Option<Duration>,
 }
 
 impl State {
-    fn failed(&mut self, myself: &ActorRef<Msg>) {
-        self.inbox.take(&mut self.taken);
-        self.taken.clear();
-        if self.inbox.go_on() {
-            drop(myself.cast(Msg::Failed));
+    /// The state of a new journal actor, beside its inbox.
+    pub(crate) fn of(shared: &Arc<Shared>) -> Draining<Self> {
+        let inbox = Arc::clone(&shared.journal_failures);
+        if shared.health.is_degraded() {
+            inbox.send(Request::Failed);
         }
+        let state = Self { shared: Arc::clone(shared), inbox: Arc::clone(&inbox), wait: None };
+        Draining::new(state, inbox)
+    }
+
+    fn failed(&mut self) {
         if self.shared.health.is_degraded() && self.wait.is_none() {
             tracing::error!("the journal cannot be written; nothing new is accepted until it can");
-            self.try_later(myself, RETRY_FIRST);
+            self.try_later(RETRY_FIRST);
         }
     }
 
-    fn try_later(&mut self, myself: &ActorRef<Msg>, wait: Duration) {
+    fn try_later(&mut self, wait: Duration) {
         self.wait = Some(wait);
-        myself.send_after(wait, || Msg::Reopen);
+        let inbox = Arc::clone(&self.inbox);
+        tokio::spawn(async move {
+            tokio::time::sleep(wait).await;
+            inbox.send(Request::Reopen);
+        });
     }
 
-    async fn reopen(&mut self, myself: &ActorRef<Msg>) {
-        let journal = Arc::clone(&self.shared.journal);
-        let opened = tokio::task::spawn_blocking(move || journal.recover()).await;
+    /// Opens the store on a thread that may block.
+    fn reopen(&self) {
+        let (journal, inbox) = (Arc::clone(&self.shared.journal), Arc::clone(&self.inbox));
+        tokio::task::spawn_blocking(move || inbox.send(Request::Reopened(journal.recover())));
+    }
+
+    pub(crate) fn reopened(&mut self, opened: Result<(), JournalError>) {
         match opened {
-            Ok(Ok(())) => {
+            Ok(()) => {
                 self.wait = None;
                 self.shared.health.heal();
                 tracing::info!("the journal can be written again");
                 let shards = self.shared.shards.iter();
                 shards.for_each(|inbox| inbox.send(shard::Request::Reappend));
             }
-            Ok(Err(error)) => {
+            Err(error) => {
                 self.shared.health.degrade(error.to_string());
-                self.try_later(myself, self.wait.map_or(RETRY_FIRST, |w| (w * 2).min(RETRY_LAST)));
+                self.try_later(self.wait.map_or(RETRY_FIRST, |wait| (wait * 2).min(RETRY_LAST)));
             }
-            Err(_stopped) => {}
         }
     }
 }
 
-pub(super) struct JournalActor;
+impl Drain for State {
+    type Request = Request;
 
-impl Actor for JournalActor {
-    type Msg = Msg;
-    type State = State;
-    type Arguments = Arc<Shared>;
-
-    async fn pre_start(
-        &self,
-        myself: ActorRef<Msg>,
-        shared: Arc<Shared>,
-    ) -> Result<State, ActorProcessingErr> {
-        let inbox = Arc::clone(&shared.journal_failures);
-        if shared.health.is_degraded() {
-            inbox.send(Failed);
+    fn drain(&mut self, requests: &mut Vec<Request>) {
+        for request in requests.drain(..) {
+            match request {
+                Request::Failed => self.failed(),
+                Request::Reopen => self.reopen(),
+                Request::Reopened(opened) => self.reopened(opened),
+            }
         }
-        inbox.attach(move || drop(myself.cast(Msg::Failed)));
-        Ok(State { shared, inbox, taken: Vec::new(), wait: None })
-    }
-
-    async fn handle(
-        &self,
-        myself: ActorRef<Msg>,
-        message: Msg,
-        state: &mut State,
-    ) -> Result<(), ActorProcessingErr> {
-        match message {
-            Msg::Failed => state.failed(&myself),
-            Msg::Reopen => state.reopen(&myself).await,
-        }
-        Ok(())
     }
 }

@@ -1,25 +1,27 @@
 //! A named queue: workers with free slots claim what is ready.
 //!
 //! The ready jobs lie on a counter beside the actor, where shards put them and workers take them
-//! without a message. The actor owns what is said about them: aborts, stopping, questions. Its
-//! death loses nothing.
+//! without a message; an abort is made there too, before the cancel is answered. The actor answers
+//! questions. Its death loses nothing.
 
 mod ready;
 
 use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
-use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::{Notify, oneshot};
 
-use self::ready::Ready;
+use self::ready::{Ready, Rest};
 use super::desk::{AttemptKey, Desk};
-use super::inbox::{Inbox, lock};
+use super::drain::{Drain, Draining};
+use super::inbox::Inbox;
 use crate::clock::Timestamp;
 use crate::definition::{QueueSettings, WhenFull};
 use crate::id::{Name, RunId};
-use crate::run::{AttemptSource, Unit};
+use crate::run::{AttemptSource, ItemPath, Unit};
+use crate::sync::{Mutex, lock};
 use crate::task::StopReason;
 
 /// The most jobs that a worker takes at once.
@@ -30,19 +32,24 @@ const CLAIM_MAX: usize = 64;
 pub(crate) struct Job {
     pub(crate) run: RunId,
     pub(crate) unit: Unit,
+    pub(crate) items: ItemPath,
     pub(crate) attempt: u32,
-    pub(crate) fencing: u32,
+    pub(crate) dispatch: u32,
+    /// The ownership of the run's shard that it was dispatched in.
+    pub(crate) epoch: u32,
     pub(crate) priority: i16,
     pub(crate) start: StartRecord,
     pub(crate) ready_at: Timestamp,
     /// The place of its workflow among the engine's: a reference would be counted by all cores.
-    pub(crate) workflow: usize,
+    pub(crate) workflow: u32,
     pub(crate) source: AttemptSource,
+    /// The run's folder, for steps that ask for it.
+    pub(crate) folder: Option<Arc<Path>>,
 }
 
 impl Job {
     pub(crate) fn key(&self) -> AttemptKey {
-        AttemptKey { run: self.run, unit: self.unit, fencing: self.fencing }
+        AttemptKey { run: self.run, unit: self.unit, dispatch: self.dispatch }
     }
 }
 
@@ -60,10 +67,6 @@ pub(crate) enum StartRecord {
 /// What a queue is asked.
 #[derive(Debug)]
 pub(crate) enum Request {
-    /// The job is not wanted any more, wherever it is.
-    Abort(AttemptKey),
-    /// Hand out nothing more.
-    Stop,
     /// When the oldest ready job became ready.
     Oldest(oneshot::Sender<Option<Timestamp>>),
 }
@@ -123,15 +126,17 @@ impl Queue {
 
     /// Puts ready jobs on the counter, and wakes workers for them.
     pub(crate) fn push(&self, jobs: &mut Vec<Job>) {
-        if jobs.is_empty() {
-            return;
+        if !jobs.is_empty() {
+            self.lay_out(&mut lock(&self.ready), jobs);
         }
+    }
+
+    fn lay_out(&self, ready: &mut Ready, jobs: &mut Vec<Job>) {
         let mut wanted = jobs.len();
-        let mut ready = lock(&self.ready);
         jobs.drain(..).for_each(|job| ready.push(job));
         for desk in &self.desks {
-            if wanted > 0 && ready.resting[desk.index] {
-                ready.resting[desk.index] = false;
+            if wanted > 0 && ready.rests[desk.index] == Rest::Job {
+                ready.rests[desk.index] = Rest::Nothing;
                 desk.wake();
                 wanted -= 1;
             }
@@ -144,29 +149,69 @@ impl Queue {
         let mut ready = lock(&self.ready);
         let free = self.slots(desk.index).saturating_sub(desk.taken());
         let share = ready.len().div_ceil(self.desks.len()).min(free).min(CLAIM_MAX);
-        if share == 0 || ready.stopped {
-            // Without a slot it is woken by the attempt that frees one.
-            ready.resting[desk.index] = free > 0;
+        if ready.stopped {
+            drop(ready);
+            self.idle.notify_waiters();
             return false;
         }
-        desk.put((0..share).map_while(|_| ready.pop(now)));
-        drop(ready);
-        if self.counts.awaited.load(Ordering::Acquire) {
-            self.room.notify_waiters();
+        if share == 0 {
+            ready.rests[desk.index] = if free > 0 { Rest::Job } else { Rest::Slot };
+            return false;
         }
+        desk.put(|jobs| ready.take(share, now, jobs));
         true
     }
 
-    /// A slot of the worker has become free.
+    /// Wakes those who wait for room; says whether there may be any.
+    pub(crate) fn tell_of_room(&self) -> bool {
+        let awaited = &self.counts.awaited;
+        let is_awaited = awaited.load(Ordering::Acquire) && awaited.swap(false, Ordering::AcqRel);
+        if is_awaited {
+            self.room.notify_waiters();
+        }
+        is_awaited
+    }
+
+    /// A slot of the worker has become free. One that is at work, or does not return from it, is not
+    /// told: others may rest that take what there is.
     pub(crate) fn freed(&self, desk: &Desk) {
         let mut ready = lock(&self.ready);
-        let is_wanted = ready.len() > 0 && !ready.stopped;
-        ready.resting[desk.index] = !is_wanted;
-        if is_wanted {
-            desk.wake();
+        if ready.rests[desk.index] == Rest::Slot {
+            let is_wanted = ready.len() > 0 && !ready.stopped;
+            ready.rests[desk.index] = if is_wanted { Rest::Nothing } else { Rest::Job };
+            if is_wanted {
+                desk.wake();
+            }
         }
         drop(ready);
         self.idle.notify_waiters();
+    }
+
+    /// Hands out nothing more, and those who wait for room hear it. What a worker has claimed and not
+    /// begun never begins: a claim is made under the same lock.
+    pub(crate) fn stop(&self) {
+        let mut ready = lock(&self.ready);
+        ready.stopped = true;
+        for desk in &self.desks {
+            drop(desk.take_jobs());
+        }
+        drop(ready);
+        self.room.notify_waiters();
+    }
+
+    /// A job is not wanted any more, maybe one of those that come with it. It is with a worker, or else
+    /// on the counter, or never comes there: a claim moves it under the counter's lock.
+    pub(crate) fn abort(&self, jobs: &mut Vec<Job>, key: AttemptKey) {
+        let mut ready = lock(&self.ready);
+        self.lay_out(&mut ready, jobs);
+        if !self.desks.iter().any(|desk| desk.stop(&key, StopReason::Cancelled)) {
+            ready.abort(key);
+        }
+    }
+
+    /// How many attempts have begun and not ended.
+    pub(crate) fn begun(&self) -> usize {
+        self.desks.iter().map(|desk| desk.taken()).sum()
     }
 
     /// Jobs that wait behind a handler that does not return go back.
@@ -191,7 +236,8 @@ impl Queue {
         if depth + reserved < limit {
             return Ok(());
         }
-        self.unreserve();
+        // Nobody is told: there was no room.
+        self.counts.reserved.fetch_sub(1, Ordering::AcqRel);
         Err(depth)
     }
 
@@ -199,6 +245,7 @@ impl Queue {
     pub(crate) fn unreserve(&self) {
         if self.settings.max_depth.is_some() {
             self.counts.reserved.fetch_sub(1, Ordering::AcqRel);
+            self.tell_of_room();
         }
     }
 
@@ -225,71 +272,28 @@ impl fmt::Debug for Queue {
     }
 }
 
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Msg {
-    /// Something waits in the inbox.
-    Drain,
-}
-
-pub(super) struct State {
+pub(crate) struct State {
     queue: Arc<Queue>,
-    taken: Vec<Request>,
 }
 
 impl State {
-    fn drain(&mut self, myself: &ActorRef<Msg>) {
-        let mut taken = std::mem::take(&mut self.taken);
-        self.queue.inbox.take(&mut taken);
-        for request in taken.drain(..) {
+    /// The state of a queue's actor, beside its inbox.
+    pub(crate) fn of(queue: &Arc<Queue>) -> Draining<Self> {
+        Draining::new(Self { queue: Arc::clone(queue) }, Arc::clone(&queue.inbox))
+    }
+}
+
+impl Drain for State {
+    type Request = Request;
+
+    fn drain(&mut self, requests: &mut Vec<Request>) {
+        for request in requests.drain(..) {
             match request {
-                Request::Abort(key) => self.abort(key),
-                Request::Stop => lock(&self.queue.ready).stopped = true,
                 Request::Oldest(reply) => {
                     let oldest = lock(&self.queue.ready).oldest();
                     let _ = reply.send(oldest); // who asked may have gone
                 }
             }
         }
-        self.taken = taken;
-        if self.queue.inbox.go_on() {
-            drop(myself.cast(Msg::Drain));
-        }
-    }
-
-    /// A job is with a worker, or else on the counter: a claim moves it under the counter's lock.
-    fn abort(&self, key: AttemptKey) {
-        let mut ready = lock(&self.queue.ready);
-        if !self.queue.desks.iter().any(|desk| desk.stop(&key, StopReason::Cancelled)) {
-            ready.abort(key);
-        }
-    }
-}
-
-pub(super) struct QueueActor;
-
-impl Actor for QueueActor {
-    type Msg = Msg;
-    type State = State;
-    type Arguments = Arc<Queue>;
-
-    async fn pre_start(
-        &self,
-        myself: ActorRef<Msg>,
-        queue: Arc<Queue>,
-    ) -> Result<State, ActorProcessingErr> {
-        queue.inbox.attach(move || drop(myself.cast(Msg::Drain)));
-        Ok(State { queue, taken: Vec::new() })
-    }
-
-    async fn handle(
-        &self,
-        myself: ActorRef<Msg>,
-        message: Msg,
-        state: &mut State,
-    ) -> Result<(), ActorProcessingErr> {
-        match message {
-            Msg::Drain => state.drain(&myself),
-        }
-        Ok(())
     }
 }

@@ -4,32 +4,38 @@
 //! append for all, and the effects and answers of it only when that is durable. Its death is not
 //! survived in memory: the engine stops and says why, and the next start recovers from the journal.
 
+mod archive;
 mod commit;
 mod effects;
+mod intake;
 mod operate;
+mod part;
 mod recover;
 mod start;
+mod view;
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
 
-pub(crate) use self::recover::Recovered;
+pub(crate) use self::recover::{LogLength, Recovered};
 pub(crate) use self::start::{Begun, Refusal, Start};
 
-use self::commit::{Out, Pending, Round};
+use self::intake::Out;
+use self::part::Part;
+use super::drain::{Drain, Draining};
 use super::inbox::Inbox;
 use super::queue::Job;
 use super::shared::{Registered, Shared};
 use crate::clock::Timestamp;
-use crate::definition::Durability;
-use crate::id::{Lsn, RunId};
-use crate::journal::{JournalError, KeyEntry, RunSummary};
+use crate::dead_letter::FailedDispatch;
+use crate::guard::guarded;
+use crate::id::{DefinitionHash, EntityId, RunId, Seq};
+use crate::journal::{Appended, Damaged, Fence, KeyEntry, LetterId, RunSummary, Tail, Urgency};
 use crate::payload::Payload;
-use crate::run::{Failure, Input, RetryFrom, Run, RunHistory, RunState, Step, Unit};
+use crate::run::{Decision, Failure, Input, RetryFrom, Run, RunHistory, RunState};
+use crate::stored;
 
 /// After so many requests a shard decides no more before it appends.
 const REQUESTS_MAX: usize = 4_096;
@@ -54,16 +60,20 @@ pub(crate) enum Request {
     Input(RunId, Input),
     /// The start of an attempt must be durable before its handler runs.
     RecordStart(Box<Job>, Timestamp),
-    /// A batch is durable, or will not be.
-    Committed(u64, Result<Lsn, JournalError>),
+    /// How batches went, by the places of their shards; handed over in this life of the journal.
+    Committed(u64, Vec<(usize, Appended)>),
     /// The journal is well again: append anew what failed.
     Reappend,
+    /// The shards that are this actor's, and where their logs end: the first request of all.
+    Own(Vec<(Fence, Tail)>),
     /// Recovered runs, at the start.
-    Adopt(Vec<Recovered>),
-    /// Keys of runs that have left the log, at the start.
-    Keys(Vec<(Box<str>, KeyEntry)>),
+    Adopt(Vec<Recovered>, LogLength),
+    /// Runs that the log does not give back as a whole, at the start.
+    SetAside(Vec<Damaged>),
     /// Say again which timers are owed.
     OweTimers,
+    /// Hand over again which evaluations are owed.
+    OweEvaluations,
     /// Tell when the run ends; `None` if it is not here.
     Watch(RunId, oneshot::Sender<Option<oneshot::Receiver<Ended>>>),
     /// The state of a run that is here.
@@ -77,15 +87,25 @@ pub(crate) enum Request {
     /// Run again what failed, or more.
     Retry(RunId, RetryFrom, Answer),
     /// Run a dead letter again.
-    Replay(RunId, Unit, Option<Payload>, Answer),
+    Replay(FailedDispatch, Option<Payload>, Answer),
     /// Delete a dead letter.
-    DropLetter(RunId, Unit, Box<str>, Answer),
-    /// An archived run is wanted back; it is here now, and the request can be carried out.
-    Revived(Box<Revived>),
+    DropLetter(FailedDispatch, Box<str>, Answer),
     /// Go on moving ended runs to the archive, as every drain does.
     Archive,
+    /// Write old runs anew: the log has become long.
+    Rewrite,
+    /// These archived runs are not kept any longer.
+    Delete(Vec<RunId>),
+    /// This dead letter is not kept any longer.
+    DeleteLetter(LetterId),
+    /// These keys have expired.
+    DeleteKeys(Vec<EntityId>),
+    /// These versions are not needed any longer.
+    DeleteDefinitions(Vec<DefinitionHash>),
     /// Let a dormant run go on.
     Resume(RunId, Answer),
+    /// The rules of this run panic: a test asks for it.
+    Break(RunId),
     /// Answer when nothing waits for the journal any more.
     Flush(oneshot::Sender<()>),
 }
@@ -97,13 +117,49 @@ pub(crate) struct Look {
     pub(crate) summary: RunSummary,
 }
 
-/// A run out of the archive and what is to be done with it.
+/// Where a run in memory stands on its way to the archive.
 #[derive(Debug)]
-pub(crate) struct Revived {
-    pub(crate) id: RunId,
-    pub(crate) run: Run,
-    pub(crate) workflow: Arc<Registered>,
-    pub(crate) then: Request,
+pub(super) enum Stage {
+    /// It has not ended, or its end is not durable yet.
+    Live,
+    /// It has ended so, durably.
+    Ended(Box<Ended>),
+    /// So too, and it has been handed over to the archive. What happens to it now takes it out of
+    /// there again.
+    Archiving(Box<Ended>, Seq),
+    /// It was fetched out of the archive, and is there still.
+    Archived(Box<Ended>),
+}
+
+impl Stage {
+    /// Whether the archive has the run, or will with a batch on its way.
+    fn is_archived(&self) -> bool {
+        match self {
+            Self::Live | Self::Ended(_) => false,
+            Self::Archiving(..) | Self::Archived(_) => true,
+        }
+    }
+}
+
+/// How much of a run is durable: all of it, or nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// Nothing of it is written.
+    Nowhere,
+    /// All; effects and answers may come before, as long as the disk is quick.
+    Relaxed,
+    /// All; effects and answers wait for it.
+    Strict,
+}
+
+impl Kept {
+    /// Whether anything of the run goes to the journal.
+    pub(super) fn is_durable(self) -> bool {
+        match self {
+            Self::Nowhere => false,
+            Self::Relaxed | Self::Strict => true,
+        }
+    }
 }
 
 /// A run in memory.
@@ -112,175 +168,217 @@ pub(super) struct Live {
     pub(super) run: Run,
     pub(super) workflow: Arc<Registered>,
     pub(super) waiters: Vec<oneshot::Sender<Ended>>,
+    pub(super) stage: Stage,
     /// The first record that still matters; `None` until it is durable.
-    pub(super) first: Option<Lsn>,
-    pub(super) durability: Durability,
+    pub(super) first: Option<Seq>,
+    /// Whether it is being written anew, so that its old records are not needed any more.
+    pub(super) rewriting: bool,
+    pub(super) kept: Kept,
     /// Whether a timer was ever armed.
     pub(super) armed: bool,
     /// Whether it stays as it is until somebody resumes it.
     pub(super) dormant: bool,
 }
 
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Msg {
-    /// Something waits in the inbox.
-    Drain,
-}
+/// The runs of a shard.
+pub(super) type Runs = HashMap<RunId, Box<Live>, super::hash::ByLastBytes>;
 
-pub(super) struct State {
+pub(crate) struct State {
     pub(super) shared: Arc<Shared>,
     pub(super) inbox: Arc<Inbox<Request>>,
-    pub(super) index: usize,
-    taken: Vec<Request>,
-    pub(super) runs: HashMap<RunId, Box<Live>, super::hash::ByLastBytes>,
-    pub(super) keys: HashMap<Box<str>, KeyEntry>,
-    /// The oldest records needed, with entries that may be stale.
-    pub(super) needed: BinaryHeap<Reverse<(Lsn, RunId)>>,
+    pub(super) runs: Runs,
+    /// The keys of the runs that are here.
+    pub(super) keys: HashMap<EntityId, KeyEntry>,
+    /// The data shards that are this actor's.
+    pub(super) parts: Vec<Part>,
+    /// Those that this drain has touched.
+    pub(super) touched: Vec<usize>,
     /// What this drain has decided.
     pub(super) out: Out,
-    /// Batches on their way, oldest first.
-    pub(super) pending: VecDeque<Pending>,
-    pub(super) tickets: u64,
-    /// The record after the last one that is known to be durable.
-    pub(super) durable_to: Lsn,
+    /// How often the journal has come back.
+    pub(super) life: u64,
     /// Whether the journal has failed and not recovered.
     pub(super) stalled: bool,
-    /// Ended runs that are not in the archive yet; without a log, those that are still known.
+    /// The last [`Journal::pressure`](crate::journal::Journal::pressure) that was heeded.
+    pub(super) pressure: u64,
+    /// Whether there may be relaxed runs.
+    pub(super) relaxed: bool,
+    /// Ended runs that are not in the archive yet.
     pub(super) ended: VecDeque<RunId>,
+    /// Ended runs that nothing keeps durably and that are still known.
+    pub(super) volatile: VecDeque<RunId>,
     pub(super) flushes: Vec<oneshot::Sender<()>>,
     /// The time of this drain.
     pub(super) now: Timestamp,
     /// Memory for one decision.
-    pub(super) step: Step,
+    pub(super) step: Decision,
 }
 
 impl State {
-    fn drain(&mut self, myself: &ActorRef<Msg>) {
-        let mut taken = std::mem::take(&mut self.taken);
-        self.inbox.take(&mut taken);
-        self.now = self.shared.clock.now();
-        for (count, request) in taken.drain(..).enumerate() {
-            if count % REQUESTS_MAX == REQUESTS_MAX - 1 {
-                self.finish_drain();
-                self.now = self.shared.clock.now();
-            }
-            self.handle(request);
-        }
-        self.taken = taken;
-        self.finish_drain();
-        if self.inbox.go_on() {
-            drop(myself.cast(Msg::Drain));
-        }
+    /// The state of a shard without runs, beside its inbox.
+    pub(crate) fn of(shared: &Arc<Shared>, index: usize) -> Draining<Self> {
+        let inbox = Arc::clone(&shared.shards[index]);
+        let state = Self {
+            out: Out::new(shared.queues.len()),
+            shared: Arc::clone(shared),
+            inbox: Arc::clone(&inbox),
+            runs: HashMap::default(),
+            keys: HashMap::new(),
+            parts: Vec::new(),
+            touched: Vec::new(),
+            life: 0,
+            stalled: false,
+            pressure: 0,
+            relaxed: false,
+            ended: VecDeque::new(),
+            volatile: VecDeque::new(),
+            flushes: Vec::new(),
+            now: Timestamp::default(),
+            step: Decision::default(),
+        };
+        Draining::new(state, inbox)
+    }
+
+    /// The place of an entity's shard among those that are this actor's.
+    pub(super) fn place(&self, id: impl Into<EntityId>) -> usize {
+        place(&self.shared, id)
     }
 
     fn handle(&mut self, request: Request) {
-        let now = self.now;
         match request {
-            Request::Start(start) => self.start(*start, now),
-            Request::Input(run, input) => self.input(run, &input, now),
-            Request::RecordStart(job, at) => self.record_start(*job, at, now),
-            Request::Committed(ticket, result) => self.committed(ticket, result),
+            Request::Start(start) => self.start(*start),
+            Request::Input(run, input) => self.input(run, &input),
+            Request::RecordStart(job, at) => self.record_start(*job, at),
+            Request::Committed(life, results) => self.committed(life, results),
             Request::Reappend => self.reappend(),
-            Request::Adopt(runs) => self.adopt(runs, now),
-            Request::Keys(keys) => self.keys.extend(keys),
+            Request::Own(shards) => self.own(shards),
+            Request::Adopt(runs, length) => self.adopt(runs, length),
+            Request::SetAside(runs) => self.set_all_aside(runs),
             Request::OweTimers => self.owe_timers(),
+            Request::OweEvaluations => self.owe_evaluations(),
             Request::Watch(run, reply) => self.watch(run, reply),
             Request::Look(run, reply) => self.look(run, reply),
             Request::Count(reply) => self.count(reply),
             Request::Summaries(reply) => self.summaries(reply),
-            Request::Cancel(run, reason, answer) => self.cancel(run, reason, answer, now),
-            Request::Retry(run, from, answer) => self.retry(run, from, answer, now),
-            Request::Replay(run, unit, input, answer) => {
-                self.replay(run, unit, (input, answer), now);
+            Request::Cancel(run, reason, answer) => self.cancel(run, reason, answer),
+            Request::Retry(run, from, answer) => self.retry(run, from, answer),
+            Request::Replay(failed, input, answer) => self.replay(failed, input, answer),
+            Request::DropLetter(failed, reason, answer) => {
+                self.drop_letter(failed, reason, answer);
             }
-            Request::DropLetter(run, unit, reason, answer) => {
-                self.drop_letter(run, unit, (reason, answer), now);
-            }
-            Request::Revived(revived) => self.revived(*revived),
-            Request::Resume(run, answer) => self.wake(run, answer, now),
+            Request::Resume(run, answer) => self.wake(run, answer),
             Request::Archive => {}
+            Request::Rewrite => self.rewrite_oldest(),
+            Request::Delete(runs) => self.delete(runs),
+            Request::DeleteLetter(id) => self.delete_letter(id),
+            Request::DeleteKeys(keys) => self.delete_keys(keys),
+            Request::DeleteDefinitions(hashes) => self.delete_definitions(hashes),
+            Request::Break(run) => self.decide(run, |_, _| panic!("a test asked for it")),
             Request::Flush(reply) => self.flushes.push(reply),
         }
     }
 
     /// Takes a run one input further.
-    pub(super) fn input(&mut self, id: RunId, input: &Input, now: Timestamp) {
-        let Some(live) = self.runs.get_mut(&id) else { return };
-        if live.dormant {
-            return;
+    pub(super) fn input(&mut self, id: RunId, input: &Input) {
+        if !matches!(input, Input::Started { .. }) {
+            self.out.urgency = Urgency::Now;
         }
+        let now = self.now;
+        let rule = |live: &mut Live, step: &mut Decision| {
+            live.run.advance(&live.workflow.plan, input, now, step);
+        };
+        match input {
+            // Once a run has ended, nothing changes it that a worker or a timer still says: it need
+            // not be written down for each.
+            Input::Started { .. }
+            | Input::Finished { .. }
+            | Input::Due(_)
+            | Input::Interrupted { .. }
+            | Input::Evaluated { .. } => {
+                self.decide_if(id, |live| live.run.ended().is_none(), rule);
+            }
+            Input::Settle
+            | Input::Cancel { .. }
+            | Input::Died { .. }
+            | Input::Retry(_)
+            | Input::Replay { .. }
+            | Input::GiveUp { .. } => self.decide(id, rule),
+        }
+    }
+
+    /// Decides something about a run, and collects what comes of it. A run whose rules panic is set
+    /// aside.
+    pub(super) fn decide(&mut self, id: RunId, rule: impl FnOnce(&mut Live, &mut Decision)) {
+        self.decide_if(id, |_| true, rule);
+    }
+
+    fn decide_if(
+        &mut self,
+        id: RunId,
+        heeds: impl FnOnce(&Live) -> bool,
+        rule: impl FnOnce(&mut Live, &mut Decision),
+    ) {
         let mut step = std::mem::take(&mut self.step);
         step.clear();
-        live.run.advance(&live.workflow.plan, input, now, &mut step);
-        self.out.urgent |= !matches!(input, Input::Started { .. });
-        self.out.collect(Round { shared: &self.shared, id, live, now }, &step);
+        let decided = guarded(|| {
+            let (runs, mut intake) = self.split();
+            let live = runs.get_mut(&id).filter(|live| !live.dormant && heeds(live));
+            let Some(live) = live else { return };
+            let archived = live.stage.is_archived().then(|| stored::encode_run(&live.run));
+            rule(live, &mut step);
+            intake.collect((id, live), &step, archived);
+        });
         self.step = step;
+        if let Err(reason) = decided {
+            self.set_aside(id, &reason);
+        }
     }
 
     /// Hands over, acts and answers, in this order.
     fn finish_drain(&mut self) {
         self.move_to_archive();
-        self.snapshot_oldest();
         self.append();
         self.perform_free();
         for (queue, jobs) in self.shared.queues.iter().zip(&mut self.out.to_queues) {
             queue.push(jobs);
         }
-        if self.shared.logged && !self.ended.is_empty() {
+        for queue in self.out.rooms.drain(..) {
+            self.shared.queues[queue].unreserve();
+        }
+        if !self.ended.is_empty() && !self.stalled {
             // Bulk work: after what is already waiting.
             self.inbox.send(Request::Archive);
         }
-        if self.pending.is_empty() && (self.ended.is_empty() || !self.shared.logged) {
+        if !self.flushes.is_empty() && self.ended.is_empty() && !self.is_pending() {
             for reply in self.flushes.drain(..) {
                 let _ = reply.send(()); // who asked may have gone
             }
         }
     }
+
+    /// Whether anything waits for the journal.
+    fn is_pending(&self) -> bool {
+        self.parts.iter().any(|part| !part.pending.is_empty())
+    }
 }
 
-pub(super) struct ShardActor;
+/// The place of an entity's shard among those of its actor.
+fn place(shared: &Shared, id: impl Into<EntityId>) -> usize {
+    id.into().shard().index() / shared.shards.len()
+}
 
-impl Actor for ShardActor {
-    type Msg = Msg;
-    type State = State;
-    type Arguments = (Arc<Shared>, usize);
+impl Drain for State {
+    type Request = Request;
 
-    async fn pre_start(
-        &self,
-        myself: ActorRef<Msg>,
-        (shared, index): Self::Arguments,
-    ) -> Result<State, ActorProcessingErr> {
-        let inbox = Arc::clone(&shared.shards[index]);
-        inbox.attach(move || drop(myself.cast(Msg::Drain)));
-        Ok(State {
-            out: Out::new(shared.queues.len()),
-            shared,
-            inbox,
-            index,
-            taken: Vec::new(),
-            runs: HashMap::default(),
-            keys: HashMap::new(),
-            needed: BinaryHeap::new(),
-            pending: VecDeque::new(),
-            tickets: 0,
-            durable_to: Lsn(0),
-            stalled: false,
-            ended: VecDeque::new(),
-            flushes: Vec::new(),
-            now: Timestamp::default(),
-            step: Step::default(),
-        })
-    }
-
-    async fn handle(
-        &self,
-        myself: ActorRef<Msg>,
-        message: Msg,
-        state: &mut State,
-    ) -> Result<(), ActorProcessingErr> {
-        match message {
-            Msg::Drain => state.drain(&myself),
+    fn drain(&mut self, requests: &mut Vec<Request>) {
+        self.open_drain();
+        for (count, request) in requests.drain(..).enumerate() {
+            if count % REQUESTS_MAX == REQUESTS_MAX - 1 {
+                self.finish_drain();
+                self.open_drain();
+            }
+            self.handle(request);
         }
-        Ok(())
+        self.finish_drain();
     }
 }

@@ -1,8 +1,10 @@
 //! The supervisors: the engine's, and one for each queue.
 //!
-//! They own the other actors and start again what dies, one for one. Too many deaths in a short
-//! time, or the death of a shard (whose runs only the journal can bring back), stop the engine; it
-//! says why.
+//! They own the other actors and start again what dies, one for one, at once. More than
+//! [`RESTARTS_MAX`] deaths below one supervisor within [`RESTARTS_WITHIN`], the death of a shard
+//! (whose runs only the journal can bring back), or a child that cannot be started again stop the
+//! engine: nothing is accepted any more, whoever waits for an answer hears that there is none, and
+//! the first reason stays, no handler is called any more, and those at work are told to stop.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -12,13 +14,10 @@ use std::time::Duration;
 use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::oneshot;
 
-use super::dlq::DlqActor;
-use super::journal::JournalActor;
-use super::queue::QueueActor;
-use super::shard::{self, ShardActor};
+use super::drain::{Drain, DrainActor, Draining};
 use super::shared::Shared;
-use super::timers::TimersActor;
 use super::worker::WorkerActor;
+use super::{dlq, evaluator, journal, queue, shard, timers};
 use crate::clock::Timestamp;
 
 /// So many restarts within [`RESTARTS_WITHIN`] are one too many.
@@ -36,6 +35,8 @@ pub(crate) enum Role {
     Shard(usize),
     /// Wakes runs.
     Timers,
+    /// Evaluates what takes long.
+    Evaluator,
     /// Owns the actors of a queue.
     QueueSupervisor(usize),
     /// Hands out jobs.
@@ -52,6 +53,7 @@ impl std::fmt::Display for Role {
             Self::Journal => f.write_str("journal"),
             Self::Shard(index) => write!(f, "shard {index}"),
             Self::Timers => f.write_str("timers"),
+            Self::Evaluator => f.write_str("evaluator"),
             Self::QueueSupervisor(queue) => write!(f, "supervisor of queue {queue}"),
             Self::Queue(queue) => write!(f, "queue {queue}"),
             Self::Worker(queue, worker) => write!(f, "worker {worker} of queue {queue}"),
@@ -119,17 +121,18 @@ impl State {
         let boss = myself.get_cell();
         let queue = |index: usize| Arc::clone(&self.shared.queues[index]);
         let cell = match role {
-            Role::Journal => start(JournalActor, shared, boss).await?,
-            Role::Shard(index) => start(ShardActor, (shared, index), boss).await?,
-            Role::Timers => start(TimersActor, shared, boss).await?,
+            Role::Journal => drain(journal::State::of(&shared), boss).await?,
+            Role::Shard(index) => drain(shard::State::of(&shared, index), boss).await?,
+            Role::Timers => drain(timers::State::of(&shared), boss).await?,
+            Role::Evaluator => drain(evaluator::State::of(&shared), boss).await?,
             Role::QueueSupervisor(index) => {
                 start(SupervisorActor, (shared, Some(index)), boss).await?
             }
-            Role::Queue(index) => start(QueueActor, queue(index), boss).await?,
+            Role::Queue(index) => drain(queue::State::of(&queue(index)), boss).await?,
             Role::Worker(index, worker) => {
                 start(WorkerActor, (shared, queue(index), worker), boss).await?
             }
-            Role::Dlq(index) => start(DlqActor, (shared, index), boss).await?,
+            Role::Dlq(index) => drain(dlq::State::of(&shared, index), boss).await?,
         };
         self.children.insert(cell.get_id(), (role, cell));
         Ok(())
@@ -150,7 +153,13 @@ impl State {
         if !self.may_restart() {
             return Err(self.give_up(format!("{role} died too often: {why}")));
         }
-        self.spawn(myself, role).await?;
+        if self.shared.health.is_stopping() {
+            // A queue's supervisor has given up, or the engine is being stopped.
+            return Err(self.give_up(format!("{role} died: {why}")));
+        }
+        if let Err(error) = self.spawn(myself, role).await {
+            return Err(self.give_up(format!("{role} died and cannot be started again: {error}")));
+        }
         self.told(role);
         Ok(())
     }
@@ -159,6 +168,9 @@ impl State {
     fn told(&self, role: Role) {
         if role == Role::Timers {
             self.shared.shards.iter().for_each(|shard| shard.send(shard::Request::OweTimers));
+        }
+        if role == Role::Evaluator {
+            self.shared.shards.iter().for_each(|shard| shard.send(shard::Request::OweEvaluations));
         }
         if let Role::Queue(index) | Role::Worker(index, _) | Role::Dlq(index) = role {
             self.shared.queues[index].counts.restarts.fetch_add(1, Ordering::Relaxed);
@@ -174,8 +186,10 @@ impl State {
         self.restarts.len() <= RESTARTS_MAX
     }
 
+    /// Stops the engine, and with the error that is given back this supervisor and all below it.
     fn give_up(&self, reason: String) -> ActorProcessingErr {
-        self.shared.health.stop(&reason);
+        self.shared.stop(&reason);
+        self.shared.stop_attempts();
         self.shared.hub.close();
         self.shared.abandon();
         reason.into()
@@ -211,16 +225,24 @@ impl State {
     }
 
     async fn stop(&mut self, myself: &ActorRef<Msg>, reply: oneshot::Sender<()>) {
-        for (_, (role, cell)) in self.children.drain() {
-            if matches!(role, Role::QueueSupervisor(_)) {
-                let (done, stopped) = oneshot::channel();
-                let below: ActorRef<Msg> = cell.into();
-                if below.cast(Msg::Stop(done)).is_ok() {
-                    drop(stopped.await);
-                }
-            } else {
-                drop(cell.stop_and_wait(None, Some(STOP_WITHIN)).await);
+        let children: Vec<_> = self.children.drain().map(|(_, child)| child).collect();
+        let is_queue = |role: Role| matches!(role, Role::QueueSupervisor(_));
+        let (queues, others): (Vec<_>, Vec<_>) =
+            children.into_iter().partition(|(role, _)| is_queue(*role));
+        let has_workers = !queues.is_empty();
+        for (_, cell) in queues {
+            let (done, stopped) = oneshot::channel();
+            let below: ActorRef<Msg> = cell.into();
+            if below.cast(Msg::Stop(done)).is_ok() {
+                drop(stopped.await);
             }
+        }
+        if has_workers {
+            // What the last polls have given is kept.
+            drop(tokio::time::timeout(STOP_WITHIN, self.shared.flush()).await);
+        }
+        for (_, cell) in others {
+            drop(cell.stop_and_wait(None, Some(STOP_WITHIN)).await);
         }
         let _ = reply.send(()); // who asked may have gone
         myself.stop(None);
@@ -229,6 +251,14 @@ impl State {
 
 /// A child that has not stopped by then is left to the runtime.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// Starts an actor that drains an inbox.
+async fn drain<D: Drain>(
+    draining: Draining<D>,
+    boss: ActorCell,
+) -> Result<ActorCell, ActorProcessingErr> {
+    start(DrainActor::new(), draining, boss).await
+}
 
 async fn start<A: Actor>(
     actor: A,
@@ -260,7 +290,8 @@ impl Actor for SupervisorActor {
         } else {
             let shards = (0..shared.shards.len()).map(Role::Shard);
             let queues = (0..shared.queues.len()).map(Role::QueueSupervisor);
-            [Role::Journal, Role::Timers].into_iter().chain(queues).chain(shards).collect()
+            let first = [Role::Journal, Role::Timers, Role::Evaluator];
+            first.into_iter().chain(queues).chain(shards).collect()
         };
         let mut state = State { shared, children: HashMap::new(), restarts: VecDeque::new() };
         for role in roles {

@@ -3,21 +3,21 @@
 //! Owns the armed timers, in memory only. Its death loses them all; the shards arm again what is
 //! owed when it is back.
 
-use std::collections::{BTreeMap, HashSet};
+mod heap;
+
 use std::sync::Arc;
 
-use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::task::JoinHandle;
 
+pub(crate) use self::heap::Heap;
+
+use super::drain::{Drain, Draining};
 use super::inbox::Inbox;
 use super::shard;
 use super::shared::Shared;
 use crate::clock::Timestamp;
 use crate::id::RunId;
 use crate::run::{Input, Timer};
-
-/// So many runs may have ended before their timers are looked for.
-const FORGOTTEN_MIN: usize = 1_000;
 
 /// What the timers actor is asked.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub(crate) enum Request {
     Arm { due: Timestamp, run: RunId, timer: Timer },
     /// The run has ended.
     Forget(RunId),
+    /// The first timer may be due.
+    Tick,
 }
 
 /// The way to the timers actor.
@@ -44,125 +46,67 @@ impl Timers {
     }
 }
 
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Msg {
-    /// Something waits in the inbox.
-    Drain,
-    /// The first timer may be due.
-    Tick,
-}
-
-pub(super) struct State {
+pub(crate) struct State {
     shared: Arc<Shared>,
-    inbox: Arc<Inbox<Request>>,
-    taken: Vec<Request>,
-    /// Armed timers by time, then by the order in which they came.
-    armed: BTreeMap<(Timestamp, u64), (RunId, Timer)>,
-    /// Runs that have ended; their timers are dropped when there are many.
-    forgotten: HashSet<RunId>,
-    sequence: u64,
+    armed: Heap,
+    /// What is due, for each shard.
+    due: Vec<Vec<shard::Request>>,
     alarm: Option<(Timestamp, JoinHandle<()>)>,
 }
 
 impl State {
-    fn drain(&mut self, myself: &ActorRef<Msg>) {
-        let mut taken = std::mem::take(&mut self.taken);
-        self.inbox.take(&mut taken);
-        for request in taken.drain(..) {
-            match request {
-                Request::Arm { due, run, timer } => self.arm(due, run, timer),
-                Request::Forget(run) => self.forget(run),
-            }
-        }
-        self.taken = taken;
-        self.set_alarm(myself);
-        if self.inbox.go_on() {
-            drop(myself.cast(Msg::Drain));
-        }
+    /// The state of a new timers actor, beside its inbox.
+    pub(crate) fn of(shared: &Arc<Shared>) -> Draining<Self> {
+        let state = Self {
+            shared: Arc::clone(shared),
+            armed: Heap::default(),
+            due: shared.shards.iter().map(|_| Vec::new()).collect(),
+            alarm: None,
+        };
+        Draining::new(state, Arc::clone(&shared.timers.0))
     }
 
-    fn arm(&mut self, due: Timestamp, run: RunId, timer: Timer) {
-        self.sequence += 1;
-        self.armed.insert((due, self.sequence), (run, timer));
-        self.forgotten.remove(&run);
-    }
-
-    /// A timer of a run that has ended does no harm; only their number must not grow.
-    fn forget(&mut self, run: RunId) {
-        self.forgotten.insert(run);
-        if self.forgotten.len() > FORGOTTEN_MIN.max(self.armed.len() / 2) {
-            let forgotten = std::mem::take(&mut self.forgotten);
-            self.armed.retain(|_, (run, _)| !forgotten.contains(run));
-        }
-    }
-
-    fn tick(&mut self, myself: &ActorRef<Msg>) {
+    fn tick(&mut self) {
         let now = self.shared.clock.now();
         self.alarm = None;
-        while let Some(entry) = self.armed.first_entry() {
-            let key = *entry.key();
-            if key.0 > now {
-                break;
-            }
-            let (run, timer) = entry.remove();
-            self.shared.shard_of(run).send(shard::Request::Input(run, Input::Due(timer)));
+        while let Some((run, timer)) = self.armed.take_due(now) {
+            let place = self.shared.shard_index(run);
+            self.due[place].push(shard::Request::Input(run, Input::Due(timer)));
         }
-        self.set_alarm(myself);
+        for (shard, due) in self.shared.shards.iter().zip(&mut self.due) {
+            shard.send_all(due);
+        }
     }
 
     /// Wakes this actor when the first timer is due.
-    fn set_alarm(&mut self, myself: &ActorRef<Msg>) {
-        let Some(((due, _), _)) = self.armed.first_key_value() else { return };
-        if self.alarm.as_ref().is_some_and(|(set, _)| set <= due) {
+    fn set_alarm(&mut self) {
+        let Some(due) = self.armed.first_due() else { return };
+        if self.alarm.as_ref().is_some_and(|(set, _)| *set <= due) {
             return;
         }
         if let Some((_, alarm)) = self.alarm.take() {
             alarm.abort();
         }
-        let (until, actor) = (self.shared.clock.instant(*due), myself.clone());
+        let (until, timers) = (self.shared.clock.instant(due), self.shared.timers.clone());
         let alarm = tokio::spawn(async move {
             tokio::time::sleep_until(until).await;
-            drop(actor.cast(Msg::Tick));
+            timers.0.send(Request::Tick);
         });
-        self.alarm = Some((*due, alarm));
+        self.alarm = Some((due, alarm));
     }
 }
 
-pub(super) struct TimersActor;
+impl Drain for State {
+    type Request = Request;
 
-impl Actor for TimersActor {
-    type Msg = Msg;
-    type State = State;
-    type Arguments = Arc<Shared>;
-
-    async fn pre_start(
-        &self,
-        myself: ActorRef<Msg>,
-        shared: Arc<Shared>,
-    ) -> Result<State, ActorProcessingErr> {
-        let inbox = Arc::clone(&shared.timers.0);
-        inbox.attach(move || drop(myself.cast(Msg::Drain)));
-        Ok(State {
-            shared,
-            inbox,
-            taken: Vec::new(),
-            armed: BTreeMap::new(),
-            forgotten: HashSet::new(),
-            sequence: 0,
-            alarm: None,
-        })
-    }
-
-    async fn handle(
-        &self,
-        myself: ActorRef<Msg>,
-        message: Msg,
-        state: &mut State,
-    ) -> Result<(), ActorProcessingErr> {
-        match message {
-            Msg::Drain => state.drain(&myself),
-            Msg::Tick => state.tick(&myself),
+    fn drain(&mut self, requests: &mut Vec<Request>) {
+        for request in requests.drain(..) {
+            match request {
+                Request::Arm { due, run, timer } => self.armed.arm(due, run, timer),
+                Request::Forget(run) => self.armed.forget(run),
+                Request::Tick => self.tick(),
+            }
         }
-        Ok(())
+        self.set_alarm();
     }
 }

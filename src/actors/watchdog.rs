@@ -13,7 +13,7 @@ use super::queue::Queue;
 use super::shard;
 use super::shared::Shared;
 use super::worker::timed_out;
-use crate::run::Input;
+use crate::run::{self, Input};
 
 /// How often it looks.
 const TICK: Duration = Duration::from_millis(50);
@@ -65,7 +65,7 @@ fn look(shared: &Shared, queue: &Queue, desk: &Desk, seen: &mut Seen) {
     }
     seen.ticks += 1;
     let spent = TICK * seen.ticks;
-    let AttemptKey { run, unit, fencing } = key;
+    let AttemptKey { run, unit, dispatch } = key;
     let news = desk.watch(|polling| {
         if polling.key != key || polling.ended {
             return None;
@@ -74,10 +74,11 @@ fn look(shared: &Shared, queue: &Queue, desk: &Desk, seen: &mut Seen) {
             polling.ended = true;
             let (started, ended) = (polling.since, polling.since.after(spent));
             let outcome = Err(timed_out(Some(timeout)));
-            return Some(Input::Finished { unit, fencing, started, ended, outcome });
+            let attempt = run::Attempt { unit, dispatch, started, ended };
+            return Some(Input::Finished { attempt, outcome });
         }
         let told = std::mem::replace(&mut polling.told, true);
-        (!told).then_some(Input::Started { unit, fencing, at: polling.since })
+        (!told).then(|| Input::started(unit, dispatch, polling.since))
     });
     let Some(Some(input)) = news else { return };
     if matches!(input, Input::Finished { .. }) {

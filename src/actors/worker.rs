@@ -7,6 +7,7 @@
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -22,13 +23,10 @@ use crate::definition::{ErrorClass, format_duration};
 use crate::id::RunId;
 use crate::payload::Payload;
 use crate::plan::{Node, Plan, Verb};
-use crate::run::{AttemptSource, Failure, Input};
+use crate::run::{self, AttemptSource, Failure, Input, index};
 use crate::task::{
     Apart, Attempt, AttemptFuture, CancelSignal, Executor, StopReason, panicked, poll_caught,
 };
-
-/// After so many claims a worker lets others have the thread.
-const CLAIMS_MAX: usize = 2;
 
 /// What an attempt came to.
 type Outcome = Result<Payload, Failure>;
@@ -50,77 +48,76 @@ pub(super) struct State {
     runs_folder: Option<Arc<Path>>,
     /// What is to be told to each shard.
     reports: Vec<Vec<shard::Request>>,
-    /// One signal for all handlers that are ready at once.
-    cancel: CancelSignal,
 }
 
 impl State {
+    /// Serves what it may take, until it has woken somebody: the task that a thread wakes last is
+    /// kept for that thread, so a handler that blocks must not be polled before it has had its turn.
     fn work(&mut self, myself: &ActorRef<Msg>) {
-        let mut now = self.shared.clock.now();
-        let mut rest = CLAIMS_MAX;
-        loop {
-            now = self.serve_all(now);
-            if rest == 0 {
-                return drop(myself.cast(Msg::Work));
-            }
-            if !self.queue.claim(&self.desk, now) {
-                return;
-            }
-            // An attempt starts after the one whose slot it takes has ended, on the clock too.
-            now = self.shared.clock.now();
-            rest -= 1;
+        let now = self.shared.clock.now();
+        let has_jobs = self.desk.has_jobs();
+        if !has_jobs && !self.queue.claim(&self.desk, now) {
+            return;
+        }
+        if has_jobs || !self.queue.tell_of_room() {
+            self.serve_all(now);
+        }
+        if self.queue.claim(&self.desk, self.shared.clock.now()) {
+            self.queue.tell_of_room();
+        }
+        if self.desk.has_jobs() {
+            drop(myself.cast(Msg::Work));
         }
     }
 
-    /// Serves what lies on the desk, and tells the shards what came of it.
-    fn serve_all(&mut self, mut now: Timestamp) -> Timestamp {
-        loop {
-            if !self.cancel.is_fresh() {
-                self.cancel = CancelSignal::new();
-            }
-            let Some((job, plan)) = self.begin(now) else { break };
-            now = self.serve(job, &plan, now);
+    /// Serves what lies on the desk up to a handler that goes on in a task of its own, and tells the
+    /// shards what came of it.
+    fn serve_all(&mut self, mut now: Timestamp) {
+        while let Some((job, plan, cancel)) = self.begin(now) {
+            let Some(ended) = self.serve(job, plan, cancel, now) else { break };
+            now = ended;
         }
         for (shard, reports) in self.shared.shards.iter().zip(&mut self.reports) {
             shard.send_all(reports);
         }
-        now
     }
 
-    /// The next job, and the plan of its workflow.
-    fn begin(&mut self, now: Timestamp) -> Option<(Job, Apart<Plan>)> {
+    /// The next job, the plan of its workflow, and the signal that stops the attempt.
+    fn begin(&mut self, now: Timestamp) -> Option<(Job, Apart<Plan>, CancelSignal)> {
         let (shared, plans) = (&self.shared, &mut self.plans);
         let mut found = None;
-        let job = self.desk.begin(now, &self.cancel, |job| {
-            if plans.len() <= job.workflow {
-                plans.resize(job.workflow + 1, None);
-            }
-            let plan =
-                plans[job.workflow].get_or_insert_with(|| Apart::new(shared.plan_at(job.workflow)));
+        let (job, cancel) = self.desk.begin(now, |job| {
+            let plan = plan_at(shared, plans, job.workflow);
             found = Some(plan.clone());
             plan.node(job.unit.node).timeout
         })?;
-        Some((job, found?))
+        Some((job, found?, cancel))
     }
 
-    /// Starts one attempt and polls it once; the time after that.
-    fn serve(&mut self, mut job: Job, plan: &Apart<Plan>, started: Timestamp) -> Timestamp {
+    /// Starts one attempt and polls it once; the time after that, unless it goes on in a task.
+    fn serve(
+        &mut self,
+        mut job: Job,
+        plan: Apart<Plan>,
+        cancel: CancelSignal,
+        started: Timestamp,
+    ) -> Option<Timestamp> {
         if job.start == StartRecord::Durable {
             self.desk.polled();
             let run = job.run;
             self.report(run, shard::Request::RecordStart(Box::new(job), started));
-            return started;
+            return Some(started);
         }
-        let mut future = match self.start(&mut job, plan, started) {
+        let mut future = match self.start(&mut job, plan, cancel, started) {
             Ok(future) => future,
-            Err(failure) => return self.ended(&job, started, Err(failure)),
+            Err(failure) => return Some(self.ended(&job, started, Err(failure))),
         };
         match poll_once(&mut future) {
-            Poll::Ready(outcome) => self.ended(&job, started, outcome),
+            Poll::Ready(outcome) => Some(self.ended(&job, started, outcome)),
             Poll::Pending => {
-                self.spawn(job, plan, started, future);
+                self.spawn(job, started, future);
                 self.desk.polled();
-                self.shared.clock.now()
+                None
             }
         }
     }
@@ -128,18 +125,21 @@ impl State {
     fn start(
         &self,
         job: &mut Job,
-        plan: &Apart<Plan>,
+        plan: Apart<Plan>,
+        cancel: CancelSignal,
         at: Timestamp,
     ) -> Result<AttemptFuture, Failure> {
         let attempt = Attempt {
             run: job.run,
-            plan: plan.clone(),
+            plan,
             unit: job.unit,
             attempt: job.attempt,
-            fencing: job.fencing,
+            items: job.items.clone(),
+            fencing: run::fencing(job.epoch, job.dispatch),
             input: std::mem::replace(&mut job.source, AttemptSource::Payload(Payload::NULL)),
+            home: job.folder.take(),
             runs_folder: self.runs_folder.clone(),
-            cancel: self.cancel.clone(),
+            cancel,
             at,
         };
         started(&self.executor, attempt)
@@ -147,10 +147,10 @@ impl State {
 
     fn ended(&mut self, job: &Job, started: Timestamp, outcome: Outcome) -> Timestamp {
         let ended = self.shared.clock.now();
+        let is_told = outcome.is_err() && self.desk.is_told();
         if self.desk.polled() {
             self.desk.count(outcome.is_ok(), ended.since(started));
-            let (unit, fencing) = (job.unit, job.fencing);
-            let input = Input::Finished { unit, fencing, started, ended, outcome };
+            let input = ended_so(job, (started, ended), outcome, is_told);
             self.report(job.run, shard::Request::Input(job.run, input));
         }
         ended
@@ -162,33 +162,43 @@ impl State {
     }
 
     /// The attempt goes on in a task of its own.
-    fn spawn(&mut self, job: Job, plan: &Apart<Plan>, at: Timestamp, future: AttemptFuture) {
-        let cancel = self.cancel.clone();
-        self.desk.spawned(job.key(), cancel.clone());
+    fn spawn(&mut self, job: Job, at: Timestamp, future: AttemptFuture) {
+        let plan = plan_at(&self.shared, &mut self.plans, job.workflow).clone();
+        let is_handler = matches!(plan.node(job.unit.node).verb, Verb::Task(_));
+        let cancel = self.desk.spawned(job.key(), is_handler);
         if job.start == StartRecord::Lazy {
-            let input = Input::Started { unit: job.unit, fencing: job.fencing, at };
+            let input = Input::started(job.unit, job.dispatch, at);
             self.report(job.run, shard::Request::Input(job.run, input));
         }
         let (shared, queue, desk) =
             (Arc::clone(&self.shared), Arc::clone(&self.queue), Arc::clone(&self.desk));
-        let plan = plan.clone();
         tokio::spawn(async move {
             let node = plan.node(job.unit.node);
             let outcome = drive(&shared.clock, node, &cancel, at, future).await;
             let ended = shared.clock.now();
             desk.finished(&job.key());
             desk.count(outcome.is_ok(), ended.since(at));
-            let (unit, fencing) = (job.unit, job.fencing);
-            let input = match cancel.reason() {
-                Some(StopReason::Shutdown) => Input::Interrupted { unit, fencing },
-                Some(StopReason::Cancelled | StopReason::TimedOut) | None => {
-                    Input::Finished { unit, fencing, started: at, ended, outcome }
-                }
-            };
+            let is_told = cancel.reason() == Some(StopReason::Shutdown);
+            let input = ended_so(&job, (at, ended), outcome, is_told);
             shared.shard_of(job.run).send(shard::Request::Input(job.run, input));
             queue.freed(&desk);
         });
+        // The task that a thread wakes last is kept for that thread: let it be one that does nothing.
+        tokio::spawn(async {});
     }
+}
+
+/// The plan at a place, with a count of the worker's own.
+fn plan_at<'a>(
+    shared: &Shared,
+    plans: &'a mut Vec<Option<Apart<Plan>>>,
+    place: u32,
+) -> &'a Apart<Plan> {
+    let at = index(place);
+    if plans.len() <= at {
+        plans.resize(at + 1, None);
+    }
+    plans[at].get_or_insert_with(|| Apart::new(shared.plan_at(place)))
 }
 
 /// The future of an attempt; a panic on the way to it is a failure.
@@ -202,7 +212,26 @@ fn poll_once(future: &mut AttemptFuture) -> Poll<Outcome> {
     poll_caught(future.as_mut(), &mut context)
 }
 
-/// Waits for the end of an attempt: its own, its timeout, or somebody's wish.
+/// What an attempt has come to, for its run. What failed after it was told that the engine shuts down
+/// was interrupted.
+fn ended_so(
+    job: &Job,
+    (started, ended): (Timestamp, Timestamp),
+    outcome: Outcome,
+    is_told: bool,
+) -> Input {
+    let (unit, dispatch) = (job.unit, job.dispatch);
+    if is_told && outcome.is_err() {
+        return Input::Interrupted { unit, dispatch };
+    }
+    Input::Finished { attempt: run::Attempt { unit, dispatch, started, ended }, outcome }
+}
+
+/// How long an attempt that was cancelled or is out of time may clean up, if it can hear of it.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Waits for the end of an attempt. One that is to stop, or is out of time, is told; what can hear it
+/// has its grace. It is judged when it has ended.
 pub(crate) async fn drive(
     clock: &Clock,
     node: &Node,
@@ -212,20 +241,38 @@ pub(crate) async fn drive(
 ) -> Outcome {
     let timeout = node.timeout;
     let deadline = clock.instant(at.after(timeout.unwrap_or_default()));
-    let cut = tokio::select! {
+    let mut work = pin!(poll_fn(|context| poll_caught(future.as_mut(), context)));
+    let reason = tokio::select! {
         biased;
-        outcome = poll_fn(|context| poll_caught(future.as_mut(), context)) => return outcome,
-        _reason = cancel.wait() => {
-            Failure::new(ErrorClass::Named("cancelled".into()), "the attempt was stopped")
-        }
-        () = tokio::time::sleep_until(deadline), if timeout.is_some() => timed_out(timeout),
+        outcome = work.as_mut() => return outcome,
+        reason = cancel.wait() => reason,
+        () = tokio::time::sleep_until(deadline), if timeout.is_some() => StopReason::TimedOut,
     };
+    cancel.set(reason);
     if matches!(node.verb, Verb::Run(_)) {
         // A command is told to end and then made to; the slot is taken until it is gone.
-        cancel.set(StopReason::TimedOut);
-        drop(poll_fn(|context| poll_caught(future.as_mut(), context)).await);
+        drop(work.await);
+    } else if reason == StopReason::Shutdown {
+        // As long as the shutdown waits. What ends well within that is kept.
+        tokio::select! {
+            biased;
+            outcome = work => return outcome,
+            () = cancel.wait_for_cut() => {}
+        }
+    } else if cancel.is_heard() {
+        tokio::select! {
+            biased;
+            _late = work => {}
+            () = cancel.wait_for_cut() => {}
+            () = tokio::time::sleep(GRACE) => {}
+        }
     }
-    Err(cut)
+    Err(match reason {
+        StopReason::TimedOut => timed_out(timeout),
+        StopReason::Cancelled | StopReason::Shutdown => {
+            Failure::new(ErrorClass::Named("cancelled".into()), "the attempt was stopped")
+        }
+    })
 }
 
 /// The failure of an attempt that ran out of time.
@@ -251,8 +298,8 @@ impl Actor for WorkerActor {
         let lost = desk.attach(move || drop(worker.cast(Msg::Work)));
         if let Some(polling) = lost {
             // Its predecessor died in this one.
-            let (unit, fencing) = (polling.key.unit, polling.key.fencing);
-            let input = Input::Interrupted { unit, fencing };
+            let (unit, dispatch) = (polling.key.unit, polling.key.dispatch);
+            let input = Input::Interrupted { unit, dispatch };
             shared.shard_of(polling.key.run).send(shard::Request::Input(polling.key.run, input));
         }
         drop(myself.cast(Msg::Work));
@@ -261,7 +308,6 @@ impl Actor for WorkerActor {
             plans: Vec::new(),
             runs_folder: shared.runs_folder.as_deref().map(Arc::from),
             reports: shared.shards.iter().map(|_| Vec::new()).collect(),
-            cancel: CancelSignal::new(),
             shared,
             queue,
             desk,

@@ -9,8 +9,8 @@ mod write;
 
 use std::time::Duration;
 
+use crate::payload::{Json, Payload};
 use serde::Serialize;
-use serde_json::Value;
 
 use super::{Durability, FailFast, SecretSource, format_duration};
 pub use http::Http;
@@ -219,8 +219,9 @@ impl Workflow {
 }
 
 /// The JSON of a value that the program itself makes.
-fn value_of(value: &(impl Serialize + ?Sized)) -> Value {
-    serde_json::to_value(value).expect("a value of a workflow can be written as JSON")
+fn value_of(value: &(impl Serialize + ?Sized)) -> Json {
+    let payload = Payload::of_result(value).expect("a value of a workflow can be written as JSON");
+    payload.to_json()
 }
 
 #[cfg(test)]

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use crate::payload::Json;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::Span;
+use super::{RetentionKeys, Span};
 use crate::id::Name;
 
 /// A value and where it stands.
@@ -42,7 +42,9 @@ pub struct Definition {
     /// `[input]`
     pub input: IndexMap<String, InputField>,
     /// `[output]`, a table of templates.
-    pub output: IndexMap<String, Spanned<Value>>,
+    pub output: IndexMap<String, Spanned<Json>>,
+    /// `[retention]`
+    pub retention: RetentionKeys,
     /// `[secrets]`
     pub secrets: IndexMap<String, Spanned<SecretSource>>,
     /// `[steps]` in the file's order; `[defaults]` and named policies already merged in.
@@ -81,11 +83,11 @@ pub struct InputField {
     /// `type`
     pub kind: InputKind,
     /// `default`, a template.
-    pub default: Option<Spanned<Value>>,
+    pub default: Option<Spanned<Json>>,
     /// `optional`: may be left out without a default.
     pub optional: bool,
     /// `enum`: the values allowed; empty: any.
-    pub allowed: Vec<Value>,
+    pub allowed: Vec<Json>,
     /// `min`: of the number.
     pub min: Option<f64>,
     /// `max`: of the number.
@@ -159,11 +161,11 @@ pub struct StepDefinition {
     /// `tolerate`
     pub tolerate: Option<Spanned<Tolerate>>,
     /// `with`, a template.
-    pub with: Option<Spanned<Value>>,
+    pub with: Option<Spanned<Json>>,
     /// `env`: templates by variable.
-    pub env: IndexMap<String, Spanned<Value>>,
+    pub env: IndexMap<String, Spanned<Json>>,
     /// `stdin`, a template.
-    pub stdin: Option<Spanned<Value>>,
+    pub stdin: Option<Spanned<Json>>,
     /// `output`
     pub output: OutputKind,
     /// `retry`: rules in order; the first that fits the error is used. Empty: one attempt.
@@ -181,7 +183,7 @@ pub struct StepDefinition {
     /// `priority`, -100..=100; default: the workflow's.
     pub priority: Option<i8>,
     /// `idempotency_key`, a template.
-    pub idempotency_key: Option<Spanned<Value>>,
+    pub idempotency_key: Option<Spanned<Json>>,
 }
 
 /// The verb of a step.
@@ -209,17 +211,17 @@ pub struct HttpDefinition {
     /// `url`, a template.
     pub url: Spanned<String>,
     /// `headers`: templates by name.
-    pub headers: IndexMap<String, Spanned<Value>>,
+    pub headers: IndexMap<String, Spanned<Json>>,
     /// `query`: templates by name.
-    pub query: IndexMap<String, Spanned<Value>>,
+    pub query: IndexMap<String, Spanned<Json>>,
     /// `json`, a template: the body as JSON.
-    pub json: Option<Spanned<Value>>,
+    pub json: Option<Spanned<Json>>,
     /// `body`, a template: the body as text.
-    pub body: Option<Spanned<Value>>,
+    pub body: Option<Spanned<Json>>,
     /// `expect`: the statuses that are success, as inclusive ranges; default `200..=299`.
     pub expect: Vec<(u16, u16)>,
     /// `save`, a template: the file that gets the body, in the work folder.
-    pub save: Option<Spanned<Value>>,
+    pub save: Option<Spanned<Json>>,
     /// `max_size`, bytes of the answer; default 1 MiB, with `save` 1 GiB.
     pub max_size: Option<u64>,
 }
@@ -262,7 +264,7 @@ pub enum OutputKind {
     /// Dropped: `null`.
     None,
     /// The file (a template) that the step wrote: `{ "file", "size" }`.
-    File(Spanned<Value>),
+    File(Spanned<Json>),
 }
 
 /// What happens to a step that was running when the process died.
@@ -291,14 +293,27 @@ pub struct RetryRule {
     pub delay: Delay,
     /// `factor` of the exponential backoff, ≥ 1; default 2.
     pub factor: f64,
-    /// `max_delay`; default 1 h.
-    pub max_delay: Duration,
-    /// `jitter`
+    /// `max_delay`: caps the delay, 1 h (or `delay`, where that is longer) if it is not written. One
+    /// that is written gives up where an error asks for more.
+    pub max_delay: Option<Duration>,
+    /// `jitter`; default `equal`, with a fixed backoff `none`.
     pub jitter: Jitter,
     /// `within`: bounds all tries together, from the first start.
     pub within: Option<Duration>,
     /// Where it stands.
     pub span: Span,
+}
+
+impl RetryRule {
+    /// The longest delay that the rule itself gives.
+    pub fn longest_delay(&self) -> Duration {
+        self.max_delay.unwrap_or_else(|| match self.delay {
+            Delay::Of(delay) => delay.max(Self::MAX_DELAY_DEFAULT),
+            Delay::RetryAfter => Self::MAX_DELAY_DEFAULT,
+        })
+    }
+
+    const MAX_DELAY_DEFAULT: Duration = Duration::from_secs(3_600);
 }
 
 /// How delays grow.
@@ -323,10 +338,9 @@ pub enum Delay {
 }
 
 /// How a delay is spread.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Jitter {
     /// `0..=delay`
-    #[default]
     Full,
     /// `delay/2..=delay`
     Equal,

@@ -4,12 +4,14 @@
 //! this one can add their problems to the same list.
 
 mod defaults;
+mod env;
 mod field;
 mod http;
 mod input;
 mod keys;
 mod nesting;
 mod problems;
+mod retention;
 mod retry;
 mod settings;
 mod step;
@@ -23,8 +25,8 @@ use toml::de::DeTable;
 
 use super::{Definition, Diagnostic};
 use nesting::{NESTING_MAX, too_deep};
-pub(crate) use problems::nearest;
 use problems::{Problems, START};
+pub(crate) use problems::{SUGGESTIONS_MAX, nearest};
 pub use settings::parse_settings;
 use table::Table;
 
@@ -34,10 +36,10 @@ pub const FILE_BYTES_MAX: usize = 16 << 20;
 /// The largest file in which reading goes on after broken TOML, in bytes.
 const RECOVERY_BYTES_MAX: usize = 4 << 20;
 
-/// What came of a text.
+/// The result of reading a text.
 #[derive(Debug)]
 pub struct Parsed {
-    /// What was read; there, even with errors, if enough could be read to go on checking.
+    /// The definition; also there beside errors, where enough could be read to go on checking.
     pub definition: Option<Definition>,
     /// All problems, in the order of the file.
     pub diagnostics: Vec<Diagnostic>,

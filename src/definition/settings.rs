@@ -1,7 +1,8 @@
-//! What belongs to the machine and not to a workflow: the queues of `engine.toml`.
+//! What belongs to the machine and not to a workflow: `engine.toml`.
 
 use indexmap::IndexMap;
 
+use super::RetentionKeys;
 use crate::id::Name;
 
 /// The queue of every step that names none.
@@ -18,6 +19,8 @@ pub const WORKERS_MAX: usize = 100_000;
 pub struct Settings {
     /// `[queues.<name>]`
     pub queues: IndexMap<Name, QueueSettings>,
+    /// `[retention]`: of the workflows that have none of their own.
+    pub retention: RetentionKeys,
 }
 
 /// One queue.

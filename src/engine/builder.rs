@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::{Eager, Engine, launch};
+use super::{Eager, Engine, launch, limits};
 use crate::definition::{
-    Diagnostic, Durability, QUEUE_DEFAULT, QueueSettings, Severity, WORKERS_MAX, WhenFull,
-    Workflow, parse_settings,
+    Diagnostic, Durability, QUEUE_DEFAULT, QueueSettings, RetentionKeys, Severity, WORKERS_MAX,
+    WhenFull, Workflow, parse_settings,
 };
 use crate::error::{Error, InvalidWorkflow};
 use crate::id::{Name, RunId};
@@ -21,8 +22,9 @@ pub struct EngineBuilder {
     pub(super) folder: Option<PathBuf>,
     pub(super) durability: Durability,
     pub(super) registry: Registry,
-    pub(super) plans: Vec<Plan>,
+    pub(super) plans: Vec<Arc<Plan>>,
     pub(super) queues: IndexMap<Name, QueueSettings>,
+    pub(super) retention: RetentionKeys,
     pub(super) resume: Resume,
     pub(super) shards: Option<usize>,
     pub(super) hold: bool,
@@ -157,7 +159,7 @@ impl EngineBuilder {
     /// A workflow that was checked before: no second check.
     #[must_use]
     pub fn plan(mut self, plan: Plan) -> Self {
-        self.plans.push(plan);
+        self.plans.push(Arc::new(plan));
         self
     }
 
@@ -169,7 +171,7 @@ impl EngineBuilder {
         for warning in warnings {
             tracing::warn!(file = path, code = warning.code, "{}", warning.message);
         }
-        self.plans.push(plan);
+        self.plans.push(Arc::new(plan));
         Ok(self)
     }
 
@@ -180,13 +182,14 @@ impl EngineBuilder {
             let settings = self.queues.get(&name).cloned().unwrap_or_default();
             self.queues.insert(name, set(QueueBuilder(settings)).0);
         } else {
-            let why = format!("`{name}` is no name for a queue: use letters, digits, - and _");
+            let name = limits::short(name);
+            let why = format!("`{name}` is not a name for a queue: use letters, digits, - and _");
             self.problem = Some(Error::Start(why));
         }
         self
     }
 
-    /// The queues of an `engine.toml`.
+    /// The settings of an `engine.toml`: queues, and how long things are kept.
     ///
     /// # Errors
     /// Where the file cannot be read, or is wrong.
@@ -198,7 +201,9 @@ impl EngineBuilder {
         if diagnostics.iter().any(|problem| problem.severity == Severity::Error) {
             return Err(invalid(&shown, &text, diagnostics));
         }
-        self.queues.extend(settings.unwrap_or_default().queues);
+        let settings = settings.unwrap_or_default();
+        self.queues.extend(settings.queues);
+        self.retention = settings.retention;
         Ok(self)
     }
 

@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use super::Engine;
+use tokio::sync::oneshot;
+
+use super::{Engine, limits};
+use crate::actors::dlq;
 use crate::actors::shard::Request;
 use crate::dead_letter::{DeadLetter, DeadLetterFilter, DeadLetterGroup, DeadLetterId, group};
 use crate::error::Error;
@@ -19,14 +22,34 @@ impl<'a> DeadLetters<'a> {
         Self { engine }
     }
 
+    fn queues(&self) -> std::ops::Range<usize> {
+        0..self.engine.shared().letters.len()
+    }
+
+    async fn ask<T>(
+        &self,
+        queue: usize,
+        request: impl FnOnce(dlq::Answer<T>) -> dlq::Request,
+    ) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.engine.shared().letters[queue].0.send(request(reply));
+        Ok(answer.await.map_err(|_| self.engine.gone())??)
+    }
+
+    /// How many a queue has.
+    pub(super) async fn count(&self, queue: usize) -> Result<usize, Error> {
+        self.ask(queue, dlq::Request::Count).await
+    }
+
     /// The letters that fit, oldest first.
     ///
     /// # Errors
-    /// Where the engine has stopped.
+    /// Where the engine has stopped, or the journal cannot be read.
     pub async fn list(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetter>, Error> {
         let mut letters = Vec::new();
-        for letter_box in &self.engine.shared().letters {
-            letters.extend(letter_box.list(filter.clone()).await);
+        for queue in self.queues() {
+            let list = |answer| dlq::Request::List(filter.clone(), answer);
+            letters.extend(self.ask(queue, list).await?);
         }
         letters.sort_by_key(|letter| (letter.at, letter.id));
         Ok(letters)
@@ -35,7 +58,7 @@ impl<'a> DeadLetters<'a> {
     /// The letters that fit, by cause; the most frequent cause first.
     ///
     /// # Errors
-    /// Where the engine has stopped.
+    /// Where the engine has stopped, or the journal cannot be read.
     pub async fn groups(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetterGroup>, Error> {
         Ok(group(self.list(filter).await?))
     }
@@ -45,8 +68,9 @@ impl<'a> DeadLetters<'a> {
     /// # Errors
     /// Where there is no such letter.
     pub async fn show(&self, id: DeadLetterId) -> Result<DeadLetter, Error> {
-        for letter_box in &self.engine.shared().letters {
-            if let Some(letter) = letter_box.show(id).await {
+        for queue in self.queues() {
+            let show = |answer| dlq::Request::Show(id, answer);
+            if let Some(letter) = self.ask(queue, show).await? {
                 return Ok(*letter);
             }
         }
@@ -81,21 +105,23 @@ impl<'a> DeadLetters<'a> {
         input: Option<Payload>,
     ) -> Result<DeadLetter, Error> {
         let letter = self.show(id).await?;
-        let (run, unit) = (letter.run, letter.unit);
-        let request = |answer| Request::Replay(run, unit, input, answer);
-        self.engine.ask(run, request).await?.map_err(Error::Refused)?;
+        let failed = letter.failed();
+        let request = |answer| Request::Replay(failed, input, answer);
+        self.engine.ask(failed.run, request).await?.map_err(Error::Refused)?;
         Ok(letter)
     }
 
     /// Deletes it; its run stays as it is. The reason is written down.
     ///
     /// # Errors
-    /// Where there is no such letter.
+    /// Where there is no such letter, or the reason is longer than
+    /// [`REASON_BYTES_MAX`](super::REASON_BYTES_MAX).
     pub async fn drop(&self, id: DeadLetterId, reason: &str) -> Result<DeadLetter, Error> {
+        limits::reason(reason)?;
         let letter = self.show(id).await?;
-        let (run, unit) = (letter.run, letter.unit);
-        let request = |answer| Request::DropLetter(run, unit, reason.into(), answer);
-        self.engine.ask(run, request).await?.map_err(Error::Refused)?;
+        let failed = letter.failed();
+        let request = |answer| Request::DropLetter(failed, reason.into(), answer);
+        self.engine.ask(failed.run, request).await?.map_err(Error::Refused)?;
         Ok(letter)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{EngineBuilder, Outcome};
+use super::{EngineBuilder, Outcome, limits};
 use crate::actors::worker::{drive, started};
 use crate::clock::{Clock, Timestamp};
 use crate::error::Error;
@@ -13,7 +13,9 @@ use crate::expression::RunNames;
 use crate::id::{Name, RunId, ShardId};
 use crate::payload::Payload;
 use crate::plan::Plan;
-use crate::run::{Accepted, Effect, Input, Run, RunState, Step, Timer, Unit};
+use crate::run::{
+    self, Accepted, Decision, Effect, EvaluationOf, Input, Origin, Run, RunState, Timer, Unit,
+};
 use crate::task::{Apart, Attempt, CancelSignal, Executor};
 
 /// Runs workflows without an engine. Made by [`EngineBuilder::eager`].
@@ -30,13 +32,14 @@ struct Course<'a> {
     id: RunId,
     plan: Arc<Plan>,
     run: Run,
+    evaluations: VecDeque<(EvaluationOf, u32)>,
     ready: VecDeque<(Unit, u32, u32)>,
     timers: BTreeMap<(Timestamp, usize), Timer>,
 }
 
 impl Eager {
     pub(super) fn new(builder: EngineBuilder) -> Self {
-        let plans = builder.plans.into_iter().map(|plan| (plan.name.clone(), Arc::new(plan)));
+        let plans = builder.plans.into_iter().map(|plan| (plan.name.clone(), plan));
         Self {
             clock: Clock::system(),
             executor: Executor::new(builder.registry),
@@ -52,37 +55,34 @@ impl Eager {
         let input = Payload::of(&input)
             .map_err(|error| Error::Json { what: "the input", why: error.to_string() })?;
         let plan = Name::new(workflow).and_then(|name| self.plans.get(&name));
-        let plan =
-            plan.ok_or_else(|| Error::UnknownWorkflow { name: workflow.to_owned(), near: None })?;
+        let plan = plan
+            .ok_or_else(|| Error::UnknownWorkflow { name: limits::short(workflow), near: None })?;
         let now = self.clock.now();
         let id = RunId::new(now, ShardId::of(0));
-        let names =
-            RunNames { id: Some(id), attempt: 1, scheduled_at: now, started_by: "eager".into() };
+        let names = RunNames {
+            id: Some(id),
+            attempt: 1,
+            scheduled_at: now,
+            started_by: Origin::Library.as_str().into(),
+        };
         let input = plan
             .input
             .check(&input, &names)
             .map_err(|problems| Error::Input { workflow: workflow.to_owned(), problems })?;
         let accepted = Accepted {
-            workflow: plan.name.clone(),
-            definition: plan.hash,
-            input,
-            at: now,
-            begin: now,
-            scheduled_at: now,
-            started_by: names.started_by,
-            key: None,
-            priority: None,
-            tags: Vec::new(),
+            folder: plan.folder.clone(),
+            ..Accepted::new(&plan.name, plan.hash, id, (input, now))
         };
         let (run, step) = Run::accept(plan, id, accepted);
-        let (ready, timers) = (VecDeque::new(), BTreeMap::new());
-        let plan = Arc::clone(plan);
-        Ok(Course { eager: self, id, plan, run, ready, timers }.finish(step).await)
+        let (evaluations, ready) = (VecDeque::new(), VecDeque::new());
+        let (plan, timers) = (Arc::clone(plan), BTreeMap::new());
+        let course = Course { eager: self, id, plan, run, evaluations, ready, timers };
+        Ok(course.finish(step).await)
     }
 }
 
 impl Course<'_> {
-    async fn finish(mut self, mut step: Step) -> Outcome {
+    async fn finish(mut self, mut step: Decision) -> Outcome {
         loop {
             step.effects.drain(..).for_each(|effect| self.note(effect));
             if self.run.state().is_end() || self.run.state() == RunState::Parked {
@@ -101,30 +101,37 @@ impl Course<'_> {
 
     fn note(&mut self, effect: Effect) {
         match effect {
-            Effect::Dispatch { unit, attempt, fencing, .. } => {
-                self.ready.push_back((unit, attempt, fencing));
+            Effect::Dispatch { unit, attempt, dispatch, .. } => {
+                self.ready.push_back((unit, attempt, dispatch));
             }
-            Effect::Arm { timer, due } => {
+            Effect::Arm { timer, due, .. } => {
                 self.timers.insert((due, self.timers.len()), timer);
             }
-            Effect::Abort { unit, fencing } => {
-                self.ready.retain(|(other, _, f)| (*other, *f) != (unit, fencing));
+            Effect::Evaluate { of, number } => self.evaluations.push_back((of, number)),
+            Effect::Abort { unit, dispatch } => {
+                self.ready.retain(|(other, _, f)| (*other, *f) != (unit, dispatch));
             }
-            Effect::Bury { .. } | Effect::Exhume { .. } | Effect::End => {}
+            Effect::AddDeadLetter { .. } | Effect::RemoveDeadLetter { .. } | Effect::End => {}
         }
     }
 
-    /// The next thing that happens: a ready attempt, or else the next timer.
+    /// The next thing that happens: what is to be evaluated, a ready attempt, or else the next timer.
     async fn next(&mut self) -> Option<Input> {
-        if let Some((unit, attempt, fencing)) = self.ready.pop_front() {
-            return Some(self.attempt(unit, attempt, fencing).await);
+        while let Some((of, number)) = self.evaluations.pop_front() {
+            if let Some(evaluation) = self.run.evaluation(&self.plan, of, number) {
+                let evaluated = Box::new(evaluation.evaluate(&self.plan));
+                return Some(Input::Evaluated { number, evaluated });
+            }
+        }
+        if let Some((unit, attempt, dispatch)) = self.ready.pop_front() {
+            return Some(self.attempt(unit, attempt, dispatch).await);
         }
         let ((due, _), timer) = self.timers.pop_first()?;
         tokio::time::sleep_until(self.eager.clock.instant(due)).await;
         Some(Input::Due(timer))
     }
 
-    async fn attempt(&self, unit: Unit, attempt: u32, fencing: u32) -> Input {
+    async fn attempt(&self, unit: Unit, attempt: u32, dispatch: u32) -> Input {
         let Eager { clock, executor, .. } = self.eager;
         let (at, cancel) = (clock.now(), CancelSignal::new());
         let attempt = Attempt {
@@ -132,8 +139,10 @@ impl Course<'_> {
             plan: Apart::new(Arc::clone(&self.plan)),
             unit,
             attempt,
-            fencing,
+            items: self.run.items(unit),
+            fencing: run::fencing(run::FIRST_EPOCH, dispatch),
             input: self.run.attempt_input(&self.plan, unit),
+            home: self.run.accepted().folder_for(&self.plan, unit.node),
             runs_folder: None,
             cancel: cancel.clone(),
             at,
@@ -142,6 +151,7 @@ impl Course<'_> {
             Ok(future) => drive(clock, self.plan.node(unit.node), &cancel, at, future).await,
             Err(failure) => Err(failure),
         };
-        Input::Finished { unit, fencing, started: at, ended: clock.now(), outcome }
+        let attempt = run::Attempt { unit, dispatch, started: at, ended: clock.now() };
+        Input::Finished { attempt, outcome }
     }
 }

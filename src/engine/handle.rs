@@ -1,17 +1,15 @@
 //! A run from the outside.
 
-use std::sync::Mutex;
-
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
 use super::Engine;
-use crate::actors::inbox::lock;
 use crate::actors::shard::{Ended, Request};
 use crate::error::Error;
 use crate::id::RunId;
 use crate::payload::Payload;
 use crate::run::{Failure, RunState};
+use crate::sync::{Mutex, lock};
 
 /// A run that was accepted.
 #[derive(Debug)]

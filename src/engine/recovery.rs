@@ -1,27 +1,42 @@
-//! What a journal holds when an engine starts: runs, versions, keys, and what is damaged.
+//! What a journal holds when an engine starts: runs that have not ended, what of them cannot be read,
+//! and whose turn it is to append.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::id::{DefinitionHash, Lsn, RunId};
-use crate::journal::{Damage, Journal, JournalError, KeyEntry, Place, Record, RecordKind, codec};
-use crate::plan::{KnownTasks, Plan, load};
+use crate::actors::hash::ByLastBytes;
+use crate::actors::shared::kept_plan;
+use crate::clock::Timestamp;
+use crate::guard::guarded;
+use crate::id::{DefinitionHash, RunId, Seq, ShardId};
+use crate::journal::{
+    Damage, Damaged, Fence, Journal, JournalError, Place, Record, RecordKind, Tail,
+};
+use crate::plan::Plan;
 use crate::run::{Effect, Event, Run};
+use crate::stored;
+
+/// The version of Windlass that sets runs aside.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Damaged runs read at a time.
+const PAGE: usize = 100;
 
 /// What was found.
 #[derive(Debug, Default)]
 pub(super) struct Recovery {
-    pub(super) runs: HashMap<RunId, Found>,
+    pub(super) runs: HashMap<RunId, Box<Found>, ByLastBytes>,
     pub(super) plans: HashMap<DefinitionHash, Arc<Plan>>,
-    pub(super) keys: Vec<(Box<str>, KeyEntry)>,
     pub(super) damage: Vec<Damage>,
-    /// The oldest record of a run that is set aside: the log keeps it.
-    pub(super) keep_from: Option<Lsn>,
+    /// Runs to be set aside.
+    pub(super) aside: Vec<Damaged>,
+    /// All shards, and where their logs end.
+    pub(super) owned: Vec<(Fence, Tail)>,
     /// Runs that are not touched: something of them cannot be read.
-    set_aside: HashSet<RunId>,
+    damaged: HashSet<RunId>,
     /// Runs whose first records are not in the log, with the first that is. Such a run was archived
     /// when the log was cut; the record that says so follows.
-    headless: HashMap<RunId, Lsn>,
+    headless: HashMap<RunId, Seq>,
     effects: Vec<Effect>,
 }
 
@@ -30,68 +45,64 @@ pub(super) struct Recovery {
 pub(super) struct Found {
     pub(super) run: Run,
     pub(super) definition: DefinitionHash,
-    /// The first record that still matters.
-    pub(super) first: Lsn,
+    /// The first record that still matters; `None`: its records are not in the log.
+    pub(super) first: Option<Seq>,
     plan: Arc<Plan>,
 }
 
-/// Reads a journal.
-pub(super) fn recover(journal: &dyn Journal) -> Result<Recovery, JournalError> {
-    let mut recovery = Recovery { keys: journal.keys()?, ..Recovery::default() };
-    for (hash, source) in journal.definitions()? {
-        recovery.define(hash, &source);
+/// Takes all shards over and reads what they hold.
+pub(super) fn recover(journal: &dyn Journal, now: Timestamp) -> Result<Recovery, JournalError> {
+    let fences = journal.acquire(&ShardId::all().collect::<Vec<_>>(), now)?;
+    let mut recovery = Recovery::default();
+    let replayed = journal.replay(&mut |seq, record| recovery.visit(journal, seq, &record))?;
+    recovery.owned = fences.into_iter().zip(replayed.tails).collect();
+    for (run, seq) in std::mem::take(&mut recovery.headless) {
+        recovery.set_aside(damage_of(run, seq, "its first record is missing".to_owned()), now);
     }
-    let damage = journal.replay(&mut |lsn, record| recovery.visit(lsn, &record))?;
-    for (run, lsn) in std::mem::take(&mut recovery.headless) {
-        let what = "its first record is missing".to_owned();
-        recovery.set_aside(Damage { place: Place::Log, lsn, run: Some(run), what });
+    for damage in replayed.damages {
+        recovery.set_aside(damage, now);
     }
-    for damage in damage {
-        recovery.set_aside(damage);
+    for damage in std::mem::take(&mut recovery.damage) {
+        recovery.note(damage, now);
     }
+    recovery.try_again(journal, now)?;
     Ok(recovery)
 }
 
-impl Recovery {
-    fn define(&mut self, hash: DefinitionHash, source: &[u8]) {
-        let plan = codec::decode_source(source).map_err(|error| error.to_string());
-        let plan = plan.and_then(|source| {
-            // Its tasks may be gone from the program; an attempt will say so.
-            load(&source.path, &source.text, source.folder.as_deref(), &KnownTasks::Any)
-                .map_err(|problems| problems.first().map(|p| p.message.clone()).unwrap_or_default())
-        });
-        match plan {
-            Ok(loaded) => drop(self.plans.insert(hash, Arc::new(loaded.plan))),
-            Err(what) => self.damage.push(Damage {
-                place: Place::Definition,
-                lsn: Lsn(0),
-                run: None,
-                what: format!("the definition {hash} cannot be read: {what}"),
-            }),
-        }
-    }
+fn damage_of(run: RunId, seq: Seq, what: String) -> Damage {
+    Damage { place: Place::Log, shards: vec![run.shard().number()], seq, run: Some(run), what }
+}
 
-    fn visit(&mut self, lsn: Lsn, record: &Record) {
-        if self.set_aside.contains(&record.run) {
+impl Recovery {
+    fn visit(&mut self, journal: &dyn Journal, seq: Seq, record: &Record) {
+        let run = RunId::from(record.entity);
+        if self.damaged.contains(&run) && record.kind != RecordKind::Reopened {
             return;
         }
-        let done = match record.kind {
-            RecordKind::Events => self.events(lsn, record),
-            RecordKind::Snapshot => self.snapshot(lsn, record),
-            RecordKind::Archived => {
-                self.runs.remove(&record.run);
-                self.headless.remove(&record.run);
+        let done = guarded(|| match record.kind {
+            RecordKind::Events => self.events(journal, seq, record),
+            RecordKind::Snapshot => self.snapshot(journal, seq, record),
+            RecordKind::Reopened => {
+                self.damaged.remove(&run);
+                self.snapshot(journal, seq, record)
+            }
+            RecordKind::Archived | RecordKind::SetAside => {
+                self.runs.remove(&run);
+                self.headless.remove(&run);
                 Ok(())
             }
-        };
-        if let Err(what) = done {
-            self.set_aside(Damage { place: Place::Log, lsn, run: Some(record.run), what });
+            RecordKind::Mark => Ok(()),
+        });
+        if let Err(what) = done.unwrap_or_else(Err) {
+            self.damaged.insert(run);
+            self.damage.push(damage_of(run, seq, what));
         }
     }
 
-    fn events(&mut self, lsn: Lsn, record: &Record) -> Result<(), String> {
-        let events = codec::decode_events(&record.body).map_err(|error| error.to_string())?;
-        if let Some(found) = self.runs.get_mut(&record.run) {
+    fn events(&mut self, journal: &dyn Journal, seq: Seq, record: &Record) -> Result<(), String> {
+        let id = RunId::from(record.entity);
+        let events = stored::decode_events(&record.body).map_err(|error| error.to_string())?;
+        if let Some(found) = self.runs.get_mut(&id) {
             for event in &events {
                 found.run.apply(&found.plan, event, &mut self.effects);
             }
@@ -99,43 +110,119 @@ impl Recovery {
             return Ok(());
         }
         let Some(Event::Accepted(accepted)) = events.first() else {
-            self.headless.entry(record.run).or_insert(lsn);
+            self.headless.entry(id).or_insert(seq);
             return Ok(());
         };
         let definition = accepted.definition;
-        let plan = self.plan(definition)?;
-        let run = Run::rebuild(&plan, record.run, &events).ok_or("its records do not fit")?;
-        self.runs.insert(record.run, Found { run, definition, first: lsn, plan });
+        let plan = self.plan(journal, definition)?;
+        let run = Run::rebuild(&plan, id, &events).ok_or("its records do not fit")?;
+        self.runs.insert(id, Box::new(Found { run, definition, first: Some(seq), plan }));
         Ok(())
     }
 
-    fn snapshot(&mut self, lsn: Lsn, record: &Record) -> Result<(), String> {
-        let run: Run = codec::decode_run(&record.body).map_err(|error| error.to_string())?;
-        let definition = run.accepted().definition;
-        let plan = self.plan(definition)?;
-        self.headless.remove(&record.run);
-        self.runs.insert(record.run, Found { run, definition, first: lsn, plan });
+    fn snapshot(&mut self, journal: &dyn Journal, seq: Seq, record: &Record) -> Result<(), String> {
+        let run: Run = stored::decode_run(&record.body).map_err(|error| error.to_string())?;
+        let (id, definition) = (RunId::from(record.entity), run.accepted().definition);
+        let plan = self.plan(journal, definition)?;
+        self.headless.remove(&id);
+        self.runs.insert(id, Box::new(Found { run, definition, first: Some(seq), plan }));
         Ok(())
     }
 
-    fn plan(&self, hash: DefinitionHash) -> Result<Arc<Plan>, String> {
-        self.plans.get(&hash).cloned().ok_or_else(|| format!("its definition {hash} is missing"))
+    /// The plan of a version: read once, and only if a run needs it.
+    fn plan(&mut self, journal: &dyn Journal, hash: DefinitionHash) -> Result<Arc<Plan>, String> {
+        if let Some(plan) = self.plans.get(&hash) {
+            return Ok(Arc::clone(plan));
+        }
+        let plan = Arc::new(kept_plan(journal, hash)?);
+        self.plans.insert(hash, Arc::clone(&plan));
+        Ok(plan)
     }
 
     /// A damaged run is left alone; where it is not certain whose a record was, all that were under
     /// way then are.
-    fn set_aside(&mut self, damage: Damage) {
-        if damage.place == Place::Log {
-            let concerned = |run: &RunId, found: &Found| match damage.run {
-                Some(damaged) => *run == damaged,
-                None => found.first <= damage.lsn,
-            };
-            let gone = self.runs.extract_if(|run, found| concerned(run, found));
-            let first = gone.map(|(_, found)| found.first).fold(damage.lsn, Lsn::min);
-            self.keep_from = Some(self.keep_from.map_or(first, |lsn| lsn.min(first)));
-            self.set_aside.extend(damage.run);
+    fn set_aside(&mut self, damage: Damage, now: Timestamp) {
+        let concerned = |run: &RunId, found: &Found| match damage.run {
+            Some(damaged) => *run == damaged,
+            None => {
+                damage.shards.contains(&run.shard().number())
+                    && found.first.is_some_and(|first| first <= damage.seq)
+            }
+        };
+        let gone: Vec<_> = self
+            .runs
+            .iter()
+            .filter(|(run, found)| concerned(run, found))
+            .map(|(run, _)| *run)
+            .collect();
+        for run in gone.into_iter().chain(damage.run) {
+            self.put_aside(run, &damage.what, (now, false));
         }
         self.damage.push(damage);
+    }
+
+    /// All records of the run were read, and the engine cannot make sense of them.
+    fn note(&mut self, damage: Damage, now: Timestamp) {
+        if let Some(run) = damage.run
+            && !self.aside.iter().any(|aside| aside.run == run)
+        {
+            self.put_aside(run, &damage.what, (now, true));
+        }
+        self.damage.push(damage);
+    }
+
+    fn put_aside(&mut self, run: RunId, what: &str, (at, whole): (Timestamp, bool)) {
+        let found = self.runs.remove(&run);
+        let accepted = found.as_ref().map(|found| found.run.accepted());
+        self.aside.push(Damaged {
+            run,
+            at,
+            version: VERSION.into(),
+            reason: what.into(),
+            whole,
+            workflow: accepted.map(|accepted| accepted.workflow.clone()),
+            accepted: accepted.map(|accepted| accepted.at),
+        });
+    }
+
+    /// Another version has set a run aside: this one tries it once.
+    fn try_again(&mut self, journal: &dyn Journal, now: Timestamp) -> Result<(), JournalError> {
+        let mut after = None;
+        loop {
+            let page = journal.damaged(after, PAGE)?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some(last.run);
+            for damaged in page {
+                if damaged.whole && *damaged.version != *VERSION {
+                    self.try_one(journal, damaged, now)?;
+                }
+            }
+        }
+    }
+
+    fn try_one(
+        &mut self,
+        journal: &dyn Journal,
+        damaged: Damaged,
+        now: Timestamp,
+    ) -> Result<(), JournalError> {
+        let run = damaged.run;
+        let known = self.damage.len();
+        for record in journal.damaged_records(run)? {
+            self.visit(journal, Seq(0), &record);
+        }
+        match self.runs.get_mut(&run) {
+            Some(found) if self.damage.len() == known => found.first = None,
+            Some(_) | None => {
+                self.runs.remove(&run);
+                let reason = match self.damage.drain(known..).next() {
+                    Some(found) => found.what.into(),
+                    None => damaged.reason,
+                };
+                self.aside.push(Damaged { at: now, version: VERSION.into(), reason, ..damaged });
+            }
+        }
+        Ok(())
     }
 }
 
@@ -144,29 +231,38 @@ mod tests {
     use std::sync::mpsc::channel;
 
     use super::*;
-    use crate::clock::Timestamp;
-    use crate::id::ShardId;
-    use crate::journal::{Batch, Options, RedbJournal};
+    use crate::journal::{Appended, Batch, Options, RedbJournal, RunSummary, Urgency};
+    use crate::run::RunState;
 
     #[test]
     fn a_run_without_its_first_record_is_damaged_unless_it_was_archived() {
         let folder = tempfile::tempdir().unwrap();
         let journal = RedbJournal::open(folder.path(), &Options::default()).unwrap();
         let at = Timestamp::from_micros(1_000_000);
-        let body = codec::encode_events(&[Event::Began { at }]);
-        let [archived, damaged] = [1, 2].map(|n| RunId::new(at, ShardId::of(n)));
-        let record = |run, kind| Record { run, kind, body: body.clone() };
-        let records = vec![
-            record(archived, RecordKind::Events),
-            record(damaged, RecordKind::Events),
-            record(archived, RecordKind::Archived),
-        ];
+        let shard = ShardId::of(3);
+        let fence = journal.acquire(&[shard], at).unwrap()[0];
+        let [archived, damaged] = [1, 2].map(|_| RunId::new(at, shard));
+        let summary = RunSummary {
+            id: archived,
+            workflow: crate::id::Name::new("w").unwrap(),
+            definition: DefinitionHash([0; 16]),
+            state: RunState::Failed,
+            accepted: at,
+            ended: Some(at),
+            failure: None,
+        };
+        let mut batch = Batch::after(Tail::default());
+        let began = |to: &mut Vec<u8>| stored::write_events(&[Event::Began { at }], to);
+        batch.events(archived, began);
+        batch.events(damaged, began);
+        batch.archive(&summary, None, |_| ());
         let (tell, told) = channel();
-        let batch = Batch { records, ..Batch::default() };
-        journal.append(batch, Box::new(move |result| tell.send(result).unwrap()));
-        told.recv().unwrap().unwrap();
-        let recovery = recover(&journal).unwrap();
-        let runs: Vec<_> = recovery.damage.iter().map(|damage| damage.run).collect();
-        assert_eq!((runs, recovery.keep_from), (vec![Some(damaged)], Some(Lsn(2))));
+        let done = move |results| tell.send(results).unwrap();
+        journal.append(vec![(fence, Arc::new(batch))], Urgency::Now, Box::new(done));
+        assert!(matches!(told.recv().unwrap()[..], [Appended::Landed(Seq(1))]));
+        let recovery = recover(&journal, at).unwrap();
+        let aside: Vec<_> = recovery.aside.iter().map(|aside| aside.run).collect();
+        assert_eq!((aside, recovery.runs.len()), (vec![damaged], 0));
+        assert_eq!(recovery.owned[3].1.seq, 3);
     }
 }

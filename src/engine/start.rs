@@ -9,16 +9,16 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use super::{Engine, RunHandle};
+use super::{Engine, RunHandle, limits};
 use crate::actors::shard::{self, Begun, Refusal, Request};
 use crate::actors::shared::Registered;
 use crate::clock::Timestamp;
 use crate::definition::Durability;
 use crate::error::Error;
 use crate::expression::RunNames;
-use crate::id::{Name, RunId, ShardId};
+use crate::id::{EntityId, Name, RunId, ShardId};
 use crate::payload::{PAYLOAD_BYTES_MAX, Payload};
-use crate::run::Accepted;
+use crate::run::{Accepted, IdempotencyKey, Origin, StartDetails};
 
 /// How long an idempotency key is kept, if the start does not say.
 const KEY_TTL_DEFAULT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -34,7 +34,7 @@ pub struct Start<'a> {
     begin: Begin,
     priority: Option<i8>,
     tags: Vec<(Box<str>, Box<str>)>,
-    started_by: &'a str,
+    origin: Origin,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -54,7 +54,7 @@ impl<'a> Start<'a> {
             begin: Begin::Now,
             priority: None,
             tags: Vec::new(),
-            started_by: "engine",
+            origin: Origin::Library,
         }
     }
 
@@ -85,9 +85,9 @@ impl<'a> Start<'a> {
         self
     }
 
-    /// Overrides the priority of its steps, -100..=100.
+    /// Overrides the priority of its steps: [`PRIORITY_RANGE`](super::PRIORITY_RANGE), else the start is refused.
     pub fn priority(mut self, priority: i8) -> Self {
-        self.priority = Some(priority.clamp(-100, 100));
+        self.priority = Some(priority);
         self
     }
 
@@ -97,19 +97,29 @@ impl<'a> Start<'a> {
         self
     }
 
-    /// What `run.started_by` says; default `engine`.
-    pub fn started_by(mut self, who: &'a str) -> Self {
-        self.started_by = who;
+    /// What starts it: what `run.started_by` says. Default: [`Origin::Library`].
+    pub fn origin(mut self, origin: Origin) -> Self {
+        self.origin = origin;
         self
     }
 
+    /// What is said of the run stays within its limits.
+    fn check_limits(&self) -> Result<(), Error> {
+        self.key.iter().try_for_each(|(key, _)| limits::key(key))?;
+        self.priority.map_or(Ok(()), limits::priority)?;
+        limits::tags(&self.tags)
+    }
+
     async fn start(self) -> Result<RunHandle, Error> {
+        self.check_limits()?;
         let engine = self.engine.clone();
         let workflow = find(&engine, self.workflow)?;
         let now = engine.shared().clock.now();
         let key = self.key.filter(|(key, _)| !key.is_empty());
-        let shard =
-            key.as_ref().map_or_else(|| ShardId::of(any()), |(key, _)| ShardId::of_key(key));
+        let shard = key.as_ref().map_or_else(
+            || ShardId::of(any()),
+            |(key, _)| EntityId::of_key("", &workflow.plan.name, key).shard(),
+        );
         let id = RunId::new(now, shard);
         let begin = match self.begin {
             Begin::Now => now,
@@ -120,21 +130,21 @@ impl<'a> Start<'a> {
             id: Some(id),
             attempt: 1,
             scheduled_at: begin,
-            started_by: self.started_by.into(),
+            started_by: self.origin.as_str().into(),
         };
         let input = checked(&workflow, self.input, &names)?;
         let key_text = key.as_ref().map(|(key, _)| key.clone());
+        let plan = &workflow.plan;
         let accepted = Accepted {
-            workflow: workflow.plan.name.clone(),
-            definition: workflow.plan.hash,
-            input,
-            at: now,
+            folder: plan.folder.clone(),
             begin,
             scheduled_at: begin,
-            started_by: names.started_by,
-            key: key.map(|(key, ttl)| (key.into(), now.after(ttl))),
+            origin: self.origin,
+            key: key.map(|(key, ttl)| Box::new(IdempotencyKey::new(&key, ttl, &input))),
             priority: self.priority,
-            tags: self.tags,
+            details: StartDetails { tags: self.tags, ..StartDetails::default() }.into(),
+            durability: plan.durability.unwrap_or(engine.shared().durability),
+            ..Accepted::new(&plan.name, plan.hash, id, (input, now))
         };
         make_room(&engine, &workflow).await?;
         hand_over(engine, id, workflow, accepted, key_text).await
@@ -182,13 +192,12 @@ async fn hand_over(
 }
 
 fn find(engine: &Engine, name: &str) -> Result<Arc<Registered>, Error> {
-    let workflows = engine.shared().workflows.read();
-    let workflows = workflows.unwrap_or_else(std::sync::PoisonError::into_inner);
+    let workflows = crate::sync::read(&engine.shared().workflows);
     let found = Name::new(name).and_then(|name| workflows.by_name.get(&name).cloned());
     found.ok_or_else(|| {
         let names = workflows.by_name.keys().map(Name::as_str);
         let near = crate::definition::nearest(name, names).map(ToOwned::to_owned);
-        Error::UnknownWorkflow { name: name.to_owned(), near }
+        Error::UnknownWorkflow { name: limits::short(name), near }
     })
 }
 
@@ -212,16 +221,19 @@ fn checked(
 
 /// Reserves room in the queue of the workflow, or waits for it, or says that there is none.
 async fn make_room(engine: &Engine, workflow: &Registered) -> Result<(), Error> {
-    if let Some(reason) = engine.shared().health.refusal() {
-        return Err(Error::Unavailable(reason));
-    }
+    let is_well =
+        || engine.shared().health.refusal().map_or(Ok(()), |why| Err(Error::Unavailable(why)));
     let Some(queue) = workflow.queues.first().map(|index| &engine.shared().queues[*index]) else {
-        return Ok(());
+        return is_well();
     };
     loop {
-        queue.counts.awaited.store(queue.waits(), Ordering::Release);
         let mut room = std::pin::pin!(queue.room.notified());
         room.as_mut().enable();
+        if queue.waits() {
+            queue.counts.awaited.store(true, Ordering::Release);
+        }
+        // Asked after the waiting has begun: who stops the engine wakes it.
+        is_well()?;
         let Err(depth) = queue.reserve() else { return Ok(()) };
         if !queue.waits() {
             let limit = queue.settings.max_depth.unwrap_or(usize::MAX);

@@ -9,7 +9,6 @@ use tokio::sync::oneshot;
 use super::Engine;
 use crate::actors::queue::{Queue, Request as ToQueue};
 use crate::actors::shard::Request;
-use crate::dead_letter::DeadLetterFilter;
 use crate::definition::Durability;
 use crate::error::Error;
 use crate::journal::JournalStats;
@@ -84,7 +83,7 @@ impl QueueStats {
         let oldest = answer.await.map_err(|_| engine.gone())?;
         let shared = engine.shared();
         let [succeeded, failed, busy] = queue.counted();
-        let letters = shared.letters[queue.index].list(DeadLetterFilter::default()).await;
+        let dead_letters = engine.dead_letters().count(queue.index).await?;
         Ok(Self {
             name: queue.name.to_string(),
             workers: queue.settings.workers,
@@ -94,7 +93,7 @@ impl QueueStats {
             succeeded,
             failed,
             mean_duration: Duration::from_micros(busy / (succeeded + failed).max(1)),
-            dead_letters: letters.len(),
+            dead_letters,
             restarts: queue.counts.restarts.load(Ordering::Relaxed),
         })
     }

@@ -3,12 +3,18 @@
 //! An expression has no loops, so its work is bounded by the sizes of the values that it handles. Every
 //! filter is charged for what it is given, and for what it makes where that can be more.
 
+mod compare;
 mod own;
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use minijinja::value::{Rest, ValueKind, ValueOrKwargs};
-use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, Value, filters};
+use minijinja::{
+    Environment, Error, ErrorKind, State, UndefinedBehavior, Value, filters, functions,
+};
+
+use super::slots::{self, Slots};
+use super::{Effort, LITTLE_WORK_MAX};
 
 /// What one evaluation may handle, counted in bytes of text and list places, all filters together.
 const WORK_MAX: usize = 32 << 20;
@@ -97,7 +103,6 @@ fn builtins() -> Vec<(&'static str, Value)> {
         ("indent", Value::from_function(filters::indent)),
         ("int", Value::from_function(filters::int)),
         ("items", Value::from_function(filters::items)),
-        ("join", Value::from_function(filters::join)),
         ("last", Value::from_function(filters::last)),
         ("length", Value::from_function(filters::length)),
         ("lines", Value::from_function(filters::lines)),
@@ -117,7 +122,6 @@ fn builtins() -> Vec<(&'static str, Value)> {
         ("slice", Value::from_function(filters::slice)),
         ("sort", Value::from_function(filters::sort)),
         ("split", Value::from_function(filters::split)),
-        ("string", Value::from_function(filters::string)),
         ("sum", Value::from_function(filters::sum)),
         ("title", Value::from_function(filters::title)),
         ("tojson", Value::from_function(filters::tojson)),
@@ -137,7 +141,9 @@ fn environment() -> Environment<'static> {
                 let args = args.into_values();
                 charge(state, extra(name, &args))?;
                 for arg in &args {
-                    charge(state, size(arg, left(state)))?;
+                    let cost =
+                        if is_shallow(name) { text_len(arg) } else { size(arg, left(state)) };
+                    charge(state, cost)?;
                 }
                 filter.call(state, &args)
             },
@@ -146,8 +152,66 @@ fn environment() -> Environment<'static> {
     for name in ["debug", "namespace"] {
         environment.remove_global(name);
     }
+    for name in TESTS {
+        if let Some(test) = compare::guarded(name) {
+            let test = move |state: &mut State<'_, '_>, value: Value, other: Value| {
+                test(state, &value, &other)
+            };
+            environment.add_test(name, test);
+        }
+    }
+    environment.add_function("range", range);
     environment.add_function("chain", chain);
+    environment.add_function("compare", compare::compare);
+    environment.add_function("keep", keep);
+    environment.add_function("kept", kept);
     environment
+}
+
+/// Whether a filter looks at a list without looking into its items.
+fn is_shallow(name: &str) -> bool {
+    matches!(name, "length" | "count" | "first" | "last")
+}
+
+/// Whether a filter gives for each text another one, and nothing that depends on what the text says:
+/// what a secret may go through.
+pub(super) fn is_opaque(name: &str) -> bool {
+    const OPAQUE: [&str; 9] =
+        ["indent", "join", "list", "lower", "replace", "string", "tojson", "trim", "upper"];
+    OPAQUE.contains(&name)
+}
+
+/// The values that an evaluation keeps aside, by number.
+#[derive(Debug, Default)]
+struct Kept(Vec<Value>);
+
+/// Keeps a value aside; whether it is there, and, where `lax` is true, counts as true.
+fn keep(state: &mut State<'_, '_>, number: usize, value: Value, lax: Value) -> bool {
+    let is_there = !value.is_undefined() && (!lax.is_true() || value.is_true());
+    let kept = state.get_or_insert_extension_with(Kept::default);
+    if kept.0.len() <= number {
+        kept.0.resize(number + 1, Value::UNDEFINED);
+    }
+    kept.0[number] = value;
+    is_there
+}
+
+fn kept(state: &mut State<'_, '_>, number: usize) -> Value {
+    let kept = state.get_extension::<Kept>();
+    kept.and_then(|kept| kept.0.get(number)).cloned().unwrap_or_default()
+}
+
+/// The interpreter's `range`, whose arithmetic overflows at the edges; as a list, not one by one.
+fn range(from: i64, to: Option<i64>, step: Option<i64>) -> Result<Value, Error> {
+    const MOST: i64 = 1 << 53;
+    let is_far = |number: &i64| !(-MOST..=MOST).contains(number);
+    if is_far(&from) || to.as_ref().is_some_and(is_far) || step.as_ref().is_some_and(is_far) {
+        let told = format!("`range` takes numbers between -{MOST} and {MOST}");
+        return Err(Error::new(ErrorKind::InvalidOperation, told));
+    }
+    let narrow = |number: i64| isize::try_from(number).unwrap_or_default();
+    let lazy = functions::range(narrow(from), to.map(narrow), step.map(narrow))?;
+    Ok(lazy.try_iter()?.collect::<Vec<_>>().into())
 }
 
 /// The operators that can make something larger than what they are given.
@@ -162,11 +226,27 @@ fn chain(state: &mut State<'_, '_>, parts: Rest<Value>) -> Result<Value, Error> 
     while let (Some(sign), Some(right)) = (parts.next(), parts.next()) {
         let sign = sign.as_str().unwrap_or_default();
         charge(state, made(sign, &left, &right, self::left(state)))?;
+        if sign == "~" {
+            left = joined(&left, &right)?;
+            continue;
+        }
         let operator = OPERATORS.iter().find(|(known, _)| *known == sign);
         let (_, program) = operator.expect("invariant: the parser writes known operators only");
         left = program.eval(Value::from_pairs([("a", left), ("b", right)]))?;
     }
     Ok(left)
+}
+
+/// Two values as one text: a text as it is, everything else as JSON.
+fn joined(a: &Value, b: &Value) -> Result<Value, Error> {
+    if a.is_undefined() || b.is_undefined() {
+        return Err(ErrorKind::UndefinedError.into());
+    }
+    let mut text = Vec::new();
+    let written =
+        super::json::write_text(a, &mut text).and_then(|()| super::json::write_text(b, &mut text));
+    written.map_err(|told| Error::new(ErrorKind::InvalidOperation, told))?;
+    Ok(String::from_utf8_lossy(&text).into_owned().into())
 }
 
 /// The size of what an operator makes; counted up to `most`.
@@ -196,10 +276,9 @@ fn strict() -> Environment<'static> {
 static PLAIN: LazyLock<Environment<'static>> = LazyLock::new(strict);
 static OPERATORS: LazyLock<Vec<(&str, minijinja::Expression<'static, 'static>)>> =
     LazyLock::new(|| {
-        const SOURCES: [(&str, &str); 8] = [
+        const SOURCES: [(&str, &str); 7] = [
             ("+", "a + b"),
             ("-", "a - b"),
-            ("~", "a ~ b"),
             ("*", "a * b"),
             ("/", "a / b"),
             ("//", "a // b"),
@@ -219,18 +298,31 @@ static OPERATORS: LazyLock<Vec<(&str, minijinja::Expression<'static, 'static>)>>
 struct Left(usize);
 
 fn left(state: &State<'_, '_>) -> usize {
-    state.get_extension::<Left>().map_or(WORK_MAX, |left| left.0)
+    state.get_extension::<Left>().map_or_else(|| work_max(state), |left| left.0)
+}
+
+/// What this evaluation may handle.
+fn work_max(state: &State<'_, '_>) -> usize {
+    match slots(state).map_or(Effort::Full, |slots| slots.effort()) {
+        Effort::Full => WORK_MAX,
+        Effort::Little => LITTLE_WORK_MAX,
+    }
+}
+
+fn slots(state: &State<'_, '_>) -> Option<Arc<Slots>> {
+    state.lookup(slots::OWN_NAME)?.downcast_object()
 }
 
 fn charge(state: &mut State<'_, '_>, cost: usize) -> Result<(), Error> {
-    let left = state.get_or_insert_extension_with(|| Left(WORK_MAX));
-    match left.0.checked_sub(cost) {
-        Some(rest) => {
-            left.0 = rest;
-            Ok(())
-        }
-        None => Err(Error::new(ErrorKind::OutOfFuel, "the expression handles too much data")),
+    let left = left(state);
+    if let Some(rest) = left.checked_sub(cost) {
+        state.get_or_insert_extension_with(|| Left(left)).0 = rest;
+        return Ok(());
     }
+    if let Some(slots) = slots(state) {
+        slots.give_up();
+    }
+    Err(Error::new(ErrorKind::OutOfFuel, "the expression handles too much data"))
 }
 
 /// Bytes and places of a value with all that it holds; stops counting above `most`.

@@ -9,6 +9,8 @@ mod filters;
 mod postfix;
 mod stream;
 
+use std::ops::Range;
+
 use super::CompileError;
 use super::functions;
 use super::lex::{self, Kind, Token};
@@ -33,7 +35,7 @@ pub(super) struct Parsed {
 /// Reads one expression.
 pub(super) fn parse(source: &str) -> Result<Parsed, CompileError> {
     let tokens = lex::tokens(source)?;
-    let mut parser = Parser { source, tokens, at: 0, depth: 0, paths: Vec::new() };
+    let mut parser = Parser { source, tokens, at: 0, depth: 0, paths: Vec::new(), kept: 0 };
     let whole = parser.expression()?;
     if let Some(token) = parser.peek() {
         return Err(parser.unexpected(token, "an operator or the end"));
@@ -49,17 +51,24 @@ struct Piece {
     path: Option<usize>,
     /// How deep brackets and calls are nested in it.
     depth: usize,
+    /// Where a secret stands that its value is made of.
+    secret: Option<Range<usize>>,
 }
 
 impl Piece {
     fn new(code: &str) -> Self {
-        Self { code: code.to_owned(), path: None, depth: 0 }
+        Self { code: code.to_owned(), path: None, depth: 0, secret: None }
     }
 
     fn followed_by(mut self, between: &str, next: Self) -> Self {
         self.code.push_str(between);
         self.code.push_str(&next.code);
-        Self { code: self.code, path: None, depth: self.depth.max(next.depth) }
+        Self {
+            code: self.code,
+            path: None,
+            depth: self.depth.max(next.depth),
+            secret: self.secret.or(next.secret),
+        }
     }
 }
 
@@ -69,6 +78,8 @@ struct Parser<'s> {
     at: usize,
     depth: usize,
     paths: Vec<PathUse>,
+    /// How many values the code keeps aside.
+    kept: usize,
 }
 
 type Parse<T> = Result<T, CompileError>;
@@ -78,7 +89,9 @@ impl Parser<'_> {
         self.deeper()?;
         let mut value = self.or()?;
         while self.eat("if") {
-            value = value.followed_by(" if ", self.or()?);
+            let condition = self.or()?;
+            self.refuse_secret(&condition)?;
+            value = value.followed_by(" if ", condition);
             if self.eat("else") {
                 value = value.followed_by(" else ", self.expression()?);
             }
@@ -101,34 +114,32 @@ impl Parser<'_> {
         }
         self.deeper()?;
         let value = self.not()?;
+        self.refuse_secret(&value)?;
         self.depth -= 1;
         Ok(Piece::new("not ").followed_by("", value))
     }
 
     fn comparison(&mut self) -> Parse<Piece> {
         let mut value = self.sum()?;
+        let mut compares = false;
         while let Some(sign) = self.comparison_sign()? {
-            value = value.followed_by(sign, self.sum()?);
+            let right = self.sum()?;
+            self.refuse_secret(&value)?;
+            self.refuse_secret(&right)?;
+            value = value.followed_by(&format!(", '{sign}', "), right);
+            compares = true;
         }
-        Ok(value)
+        if compares { self.nested("compare(", value, ")") } else { Ok(value) }
     }
 
     fn comparison_sign(&mut self) -> Parse<Option<&'static str>> {
-        const SIGNS: [(&str, &str); 7] = [
-            ("==", " == "),
-            ("!=", " != "),
-            ("<=", " <= "),
-            (">=", " >= "),
-            ("<", " < "),
-            (">", " > "),
-            ("in", " in "),
-        ];
-        if let Some((_, sign)) = SIGNS.into_iter().find(|(sign, _)| self.eat(sign)) {
+        const SIGNS: [&str; 7] = ["==", "!=", "<=", ">=", "<", ">", "in"];
+        if let Some(sign) = SIGNS.into_iter().find(|sign| self.eat(sign)) {
             return Ok(Some(sign));
         }
         if self.eat("not") {
             self.expect("in")?;
-            return Ok(Some(" not in "));
+            return Ok(Some("not in"));
         }
         Ok(None)
     }
@@ -164,6 +175,10 @@ impl Parser<'_> {
         if rest.is_empty() {
             return Ok(first);
         }
+        if rest.iter().any(|(sign, _)| !matches!(*sign, "~" | "+")) {
+            let operands = std::iter::once(&first).chain(rest.iter().map(|(_, operand)| operand));
+            operands.into_iter().try_for_each(|operand| self.refuse_secret(operand))?;
+        }
         let is_guarded = rest.iter().any(|(sign, _)| functions::is_guarded(sign));
         let whole = rest.into_iter().fold(first, |left, (sign, right)| {
             let between = if is_guarded { format!(", '{sign}', ") } else { format!(" {sign} ") };
@@ -184,6 +199,7 @@ impl Parser<'_> {
         }
         self.deeper()?;
         let value = self.negation()?;
+        self.refuse_secret(&value)?;
         self.depth -= 1;
         Ok(Piece::new("-").followed_by("", value))
     }
@@ -215,6 +231,9 @@ impl Parser<'_> {
             "true" | "false" | "none" | "True" | "False" | "None" => Ok(Piece::new(text)),
             "range" | "dict" if self.eat("(") => {
                 let args = self.arguments()?;
+                if text == "range" {
+                    self.refuse_secret(&args)?;
+                }
                 self.nested(&format!("{text}("), args, ")")
             }
             _ => Err(self.unknown_name(token)),
@@ -271,6 +290,7 @@ impl Parser<'_> {
     fn table(&mut self) -> Parse<Piece> {
         let rows = self.separated("}", |parser| {
             let key = parser.expression()?;
+            parser.refuse_secret(&key)?;
             parser.expect(":")?;
             Ok(key.followed_by(": ", parser.expression()?))
         })?;
@@ -319,7 +339,18 @@ impl Parser<'_> {
         if depth > DEPTH_MAX {
             return Err(self.too_deep());
         }
-        Ok(Piece { code: format!("{open}{}{close}", piece.code), path: None, depth })
+        let code = format!("{open}{}{close}", piece.code);
+        Ok(Piece { code, path: None, depth, secret: piece.secret })
+    }
+
+    /// Refuses a secret where its value would decide something: what a step needs is asked before
+    /// the attempt, and secrets are known only inside of one.
+    fn refuse_secret(&self, piece: &Piece) -> Parse<()> {
+        let Some(span) = piece.secret.clone() else { return Ok(()) };
+        let told = format!("`{}` is opaque here", &self.source[span.clone()]);
+        Err(self.error(told, span).with_help(
+            "a secret may be inserted, joined and encoded, never compared or branched on",
+        ))
     }
 
     fn too_deep(&self) -> CompileError {

@@ -1,13 +1,10 @@
 //! Paths such as `steps.a.output.rows[0]`: looked up in the bytes of a payload, without an interpreter.
 
-use std::fmt;
 use std::ops::Range;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
-
-use super::{Names, StepValue};
+use super::{Names, StepValue, cache};
 use crate::payload::Payload;
+use crate::payload::scan::{Parts, unquoted};
 
 /// One step of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,23 +53,57 @@ pub(super) enum Found<'n> {
     /// A whole payload.
     Whole(&'n Payload),
     /// A part of one, as JSON.
-    Part(&'n str),
+    Part(&'n [u8]),
     /// Something written for the occasion, as JSON.
     Made(String),
 }
 
 impl Found<'_> {
-    pub(super) fn as_json(&self) -> &str {
+    pub(super) fn as_json(&self) -> &[u8] {
         match self {
-            Self::Whole(payload) => payload.as_str(),
+            Self::Whole(payload) => payload.as_bytes(),
             Self::Part(json) => json,
-            Self::Made(json) => json,
+            Self::Made(json) => json.as_bytes(),
         }
     }
 }
 
 /// What stands in the place of a secret outside of an attempt.
 pub(super) const MASK: &str = "***";
+
+impl PathUse {
+    /// The step whose output the path goes through, where it is missing.
+    pub(super) fn missing<'n>(&self, names: &'n Names) -> Option<(&'n str, &'n StepValue)> {
+        let (Root::Steps, [Segment::Key(id), Segment::Key(field), ..]) =
+            (self.root, self.segments.as_slice())
+        else {
+            return None;
+        };
+        let (name, step) = names.steps.get(id)?;
+        (field.as_ref() == "output" && step.output.is_none()).then_some((name.as_str(), step))
+    }
+}
+
+impl PathUse {
+    /// How many bytes of payloads have to be looked through, or copied, to follow the path.
+    pub(super) fn bytes_searched(&self, names: &Names) -> usize {
+        let len = |payload: Option<&Payload>| payload.map_or(0, |payload| payload.as_bytes().len());
+        let whole = |step: &StepValue| len(step.output.as_ref()) + len(step.failed.as_ref());
+        match (self.root, self.segments.as_slice()) {
+            (Root::Steps, []) => names.steps.iter().map(|(_, step)| whole(step)).sum(),
+            // A field as a whole is handed on as it is.
+            (Root::Steps, [Segment::Key(id), rest @ ..]) if rest.len() != 1 => {
+                step(names, id).map_or(0, whole)
+            }
+            (Root::Input, [_, ..]) => len(Some(&names.input)),
+            (Root::Item, [_, ..]) => len(names.item.as_ref().map(|(_, item)| item)),
+            (
+                Root::Steps | Root::Input | Root::Item | Root::Index | Root::Run | Root::Secrets,
+                _,
+            ) => 0,
+        }
+    }
+}
 
 /// Follows a path; `None` where it leads nowhere.
 pub(super) fn find<'n>(path: &PathUse, names: &'n Names) -> Option<Found<'n>> {
@@ -99,10 +130,10 @@ fn key(segment: &Segment) -> Option<&str> {
 }
 
 fn step<'n>(names: &'n Names, id: &str) -> Option<&'n StepValue> {
-    names.steps.iter().find(|(name, _)| name.as_str() == id).map(|(_, value)| value)
+    names.steps.get(id).map(|(_, value)| value)
 }
 
-fn step_value<'n>(step: &'n StepValue, segments: &[Segment]) -> Option<Found<'n>> {
+pub(super) fn step_value<'n>(step: &'n StepValue, segments: &[Segment]) -> Option<Found<'n>> {
     let Some((field, rest)) = segments.split_first() else {
         return Some(Found::Made(step_table(step)));
     };
@@ -158,98 +189,57 @@ fn table<'a>(rows: impl Iterator<Item = (&'a str, String)>) -> String {
 
 /// A text as JSON.
 pub(super) fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    // Texts can always be written.
+    serde_json::to_string(text).unwrap_or_default()
 }
 
 fn walk<'n>(payload: &'n Payload, segments: &[Segment]) -> Option<Found<'n>> {
-    let Some((first, rest)) = segments.split_first() else {
+    if segments.is_empty() {
         return Some(Found::Whole(payload));
-    };
-    let mut json = pick(payload.as_str(), first)?;
-    for segment in rest {
-        json = pick(json, segment)?;
     }
-    Some(Found::Part(json))
+    let range = cache::place(payload, segments)?;
+    payload.as_bytes().get(range).map(Found::Part)
 }
 
-/// One step down. Of a key that stands twice, the last counts, as with every other reader.
-fn pick<'n>(json: &'n str, segment: &Segment) -> Option<&'n str> {
-    let opening = json.trim_start().as_bytes().first()?;
-    let fits = match segment {
-        Segment::Key(_) => *opening == b'{',
-        Segment::Index(_) => *opening == b'[',
-    };
-    if !fits {
-        return None;
+/// Where the part of a payload stands that these segments lead to.
+pub(super) fn place(json: &[u8], segments: &[Segment]) -> Option<Range<usize>> {
+    let mut range = 0..json.len();
+    for segment in segments {
+        let inner = pick(json.get(range.clone())?, segment)?;
+        range = range.start + inner.start..range.start + inner.end;
     }
-    let found = serde_json::Deserializer::from_str(json).deserialize_any(Pick(segment)).ok()?;
-    found.map(RawValue::get)
+    Some(range)
 }
 
-struct Pick<'s>(&'s Segment);
-
-impl<'de> Visitor<'de> for Pick<'_> {
-    type Value = Option<&'de RawValue>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a table or a list")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let wanted = key(self.0).unwrap_or_default();
-        let mut found = None;
-        while let Some(is_it) = map.next_key_seed(IsKey(wanted))? {
-            if is_it {
-                found = Some(map.next_value()?);
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(found)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        let mut items: Vec<&RawValue> = Vec::new();
-        let wanted = match self.0 {
-            Segment::Index(index) => *index,
-            Segment::Key(_) => return Ok(None),
-        };
-        if let Ok(wanted) = usize::try_from(wanted) {
-            for _ in 0..wanted {
-                if list.next_element::<IgnoredAny>()?.is_none() {
-                    return Ok(None);
+/// One step down.
+pub(super) fn pick(json: &[u8], segment: &Segment) -> Option<Range<usize>> {
+    match segment {
+        Segment::Key(wanted) => {
+            let mut rows = Parts::of_table(json)?;
+            loop {
+                let mut ahead = rows.clone();
+                let (key, _) = ahead.next()?;
+                if unquoted(key).is_some_and(|key| key == **wanted) {
+                    return rows.next_range();
                 }
+                rows = ahead;
             }
-            let found = list.next_element()?;
-            while list.next_element::<IgnoredAny>()?.is_some() {}
-            return Ok(found);
         }
-        while let Some(item) = list.next_element()? {
-            items.push(item);
+        Segment::Index(index) => {
+            let mut items = Parts::of_list(json)?;
+            if let Ok(index) = usize::try_from(*index) {
+                if index > 0 {
+                    items.nth(index - 1)?;
+                }
+                return items.next_range();
+            }
+            let count = items.clone().count();
+            let from_end = usize::try_from(index.unsigned_abs()).unwrap_or(usize::MAX);
+            let index = count.checked_sub(from_end)?;
+            if index > 0 {
+                items.nth(index - 1)?;
+            }
+            items.next_range()
         }
-        let from_end = usize::try_from(wanted.unsigned_abs()).unwrap_or(usize::MAX);
-        Ok(items.len().checked_sub(from_end).and_then(|at| items.get(at)).copied())
-    }
-}
-
-struct IsKey<'k>(&'k str);
-
-impl<'de> DeserializeSeed<'de> for IsKey<'_> {
-    type Value = bool;
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<bool, D::Error> {
-        from.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for IsKey<'_> {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_str<E>(self, key: &str) -> Result<bool, E> {
-        Ok(key == self.0)
     }
 }

@@ -1,21 +1,24 @@
 //! A compiled expression: a constant, a path that is a lookup, or a program for the interpreter.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use minijinja::value::Object;
 use minijinja::{Error, ErrorKind, Value};
 
 use super::functions::ENVIRONMENT;
 use super::path::{self, Found, PathUse};
-use super::{CompileError, EvalError, Names, Reads, json, parse};
+use super::slots::{Paths, Slots, undefined};
+use super::{
+    CompileError, Effort, EvalError, LITTLE_BYTES_MAX, LITTLE_LIST_MAX, Names, Reads, StepValue,
+    json, parse,
+};
+use crate::id::Name;
 use crate::payload::Payload;
+use crate::payload::scan::unquoted;
 
 /// A constant is kept as a value up to this size; a larger one is made when it is needed.
 const CONSTANT_BYTES_MAX: usize = 1024;
-
-/// The values that one evaluation may read, in bytes of JSON.
-const VALUES_BYTES_MAX: usize = 8 << 20;
 
 /// A bare expression: `steps.count.output > 3`.
 pub struct Expression {
@@ -27,7 +30,7 @@ pub struct Expression {
 enum Code {
     Constant(Payload),
     Path(PathUse),
-    Program { program: minijinja::Expression<'static, 'static>, paths: Box<[PathUse]> },
+    Program { program: minijinja::Expression<'static, 'static>, paths: Arc<Paths> },
 }
 
 /// What an expression came to.
@@ -47,11 +50,17 @@ impl Expression {
             return Err(CompileError::new(source, "the expression is empty", 0..source.len()));
         }
         // A word such as `input` is never JSON: looking at the first byte spares a failed parse.
-        if trimmed.starts_with(|c: char| "[{\"-tfn0123456789".contains(c))
-            && let Ok(value) = serde_json::from_str::<serde_json::Value>(trimmed)
-            && let Ok(constant) = Payload::of(&value)
-        {
-            return Ok(Self::new(source, Reads::default(), Code::Constant(constant)));
+        if trimmed.starts_with(|c: char| "[{\"-tfn0123456789".contains(c)) {
+            match Payload::from_json(trimmed.to_owned()) {
+                Ok(constant) => {
+                    return Ok(Self::new(source, Reads::default(), Code::Constant(constant)));
+                }
+                Err(error) if error.is_json() => {
+                    return Err(CompileError::new(source, error.to_string(), 0..source.len()));
+                }
+                // It may be an expression that begins like JSON.
+                Err(_) => {}
+            }
         }
         let mut parsed = parse::parse(source)?;
         let reads = Reads::of(&parsed.paths);
@@ -63,10 +72,13 @@ impl Expression {
     }
 
     fn program(source: &str, parsed: parse::Parsed, reads: Reads) -> Result<Self, CompileError> {
-        let refuse = |cause: Error| CompileError::new(source, message(&cause), 0..source.len());
-        let program = ENVIRONMENT.compile_expression_owned(parsed.code).map_err(refuse)?;
+        let refuse = |told: EvalError| CompileError::new(source, told.to_string(), 0..source.len());
+        let compile = || ENVIRONMENT.compile_expression_owned(parsed.code);
+        let compile = || compile().map_err(|cause| EvalError::new(message(&cause)));
+        let program = caught(compile).map_err(refuse)?;
         let is_constant = parsed.paths.is_empty();
-        let code = Code::Program { program, paths: parsed.paths.into() };
+        let paths = Arc::new(Paths { source: source.into(), uses: parsed.paths.into() });
+        let code = Code::Program { program, paths };
         let expression = Self::new(source, reads, code);
         if !is_constant {
             return Ok(expression);
@@ -113,14 +125,38 @@ impl Expression {
     /// # Errors
     /// As [`eval`](Self::eval).
     pub fn eval_payload(&self, names: &Names) -> Result<Payload, EvalError> {
-        match self.outcome(names)? {
+        self.with_value(names, |value| match value {
             Outcome::Json(Found::Whole(payload)) => Ok(payload.clone()),
             Outcome::Json(found) => Ok(Payload::from_trusted(found.as_json().to_owned())),
             Outcome::Value(value) => {
                 let mut bytes = Vec::new();
-                json::write(&value, &mut bytes).map_err(|cause| self.error(cause))?;
+                json::write(&value, &mut bytes, 0).map_err(|cause| self.error(cause))?;
                 Ok(Payload::from_trusted(bytes))
             }
+        })
+    }
+
+    /// The step whose missing output its value needs, as far as that can be known without secrets.
+    /// Any other reason to have no value is not told here.
+    ///
+    /// # Errors
+    /// Where finding out takes too long ([`EvalError::is_too_long`]).
+    pub fn first_missing(&self, names: &Names) -> Result<Option<Box<str>>, EvalError> {
+        let is_missing = |(_, step): &(Name, StepValue)| step.output.is_none();
+        let mut reads = self.reads.steps.iter().filter_map(|read| names.steps.get(&read.id));
+        let reads_all = self.reads.all_steps.is_some();
+        let needs = reads.any(is_missing) || (reads_all && names.steps.iter().any(is_missing));
+        if !needs {
+            return Ok(None);
+        }
+        match &self.code {
+            Code::Constant(_) => Ok(None),
+            Code::Path(path) => Ok(path.missing(names).map(|(step, _)| step.into())),
+            Code::Program { .. } => match self.with_value(names, |_| Ok(())) {
+                Err(error) if error.is_too_long => Err(error),
+                Err(error) => Ok(error.missing),
+                Ok(()) => Ok(None),
+            },
         }
     }
 
@@ -130,11 +166,12 @@ impl Expression {
     /// As [`eval`](Self::eval), and where the value is no list.
     pub fn eval_list(&self, names: &Names) -> Result<Vec<Payload>, EvalError> {
         let whole = self.eval_payload(names)?;
-        let items: Vec<&serde_json::value::RawValue> = serde_json::from_str(whole.as_str())
-            .map_err(|_| {
-                self.error(format!("expected a list, found {}", kind_of(whole.as_str())))
-            })?;
-        Ok(items.iter().map(|item| Payload::from_trusted(item.get().to_owned())).collect())
+        if names.effort == Effort::Little && whole.as_bytes().len() > LITTLE_LIST_MAX {
+            return Err(EvalError::too_long());
+        }
+        whole.items().ok_or_else(|| {
+            self.error(format!("expected a list, found {}", kind_of(whole.as_bytes())))
+        })
     }
 
     /// Whether its value counts as true: not `false`, `none`, zero, or empty.
@@ -142,53 +179,103 @@ impl Expression {
     /// # Errors
     /// As [`eval`](Self::eval).
     pub fn is_true(&self, names: &Names) -> Result<bool, EvalError> {
-        match self.outcome(names)? {
+        self.with_value(names, |value| match value {
             Outcome::Json(found) => Ok(is_true(found.as_json())),
             Outcome::Value(value) => Ok(value.is_true()),
-        }
+        })
     }
 
-    /// Appends its value as JSON.
-    pub(super) fn write_json(&self, names: &Names, out: &mut Vec<u8>) -> Result<(), EvalError> {
-        let written = match self.outcome(names)? {
-            Outcome::Json(found) => json::push(found.as_json().as_bytes(), out),
-            Outcome::Value(value) => json::write(&value, out),
-        };
-        written.map_err(|cause| self.error(cause))
+    /// Appends its value as JSON that stands `depth` deep.
+    pub(super) fn write_json(
+        &self,
+        names: &Names,
+        out: &mut Vec<u8>,
+        depth: usize,
+    ) -> Result<(), EvalError> {
+        self.with_value(names, |value| {
+            let written = match value {
+                Outcome::Json(found) if is_long(found.as_json(), names, out) => {
+                    return Err(EvalError::too_long());
+                }
+                Outcome::Json(found) => json::push_value(found.as_json(), out, depth),
+                Outcome::Value(value) => json::write(&value, out, depth),
+            };
+            written.map_err(|cause| self.error(cause))
+        })
     }
 
     /// Its value inside of a text: a string as it is, everything else as JSON.
     pub(super) fn write_text(&self, names: &Names, out: &mut Vec<u8>) -> Result<(), EvalError> {
-        let written = match self.outcome(names)? {
-            Outcome::Json(found) => match unquoted(found.as_json()) {
-                Some(text) => json::push(text.as_bytes(), out),
-                None => json::push(found.as_json().trim().as_bytes(), out),
-            },
-            Outcome::Value(value) => match value.as_str() {
-                Some(text) => json::push(text.as_bytes(), out),
-                None => json::write(&value, out),
-            },
-        };
-        written.map_err(|cause| self.error(cause))
+        self.with_value(names, |value| {
+            let written = match value {
+                Outcome::Json(found) if is_long(found.as_json(), names, out) => {
+                    return Err(EvalError::too_long());
+                }
+                Outcome::Json(found) => match unquoted(found.as_json()) {
+                    Some(text) => json::push(text.as_bytes(), out),
+                    None => json::push(found.as_json(), out),
+                },
+                Outcome::Value(value) => json::write_text(&value, out),
+            };
+            written.map_err(|cause| self.error(cause))
+        })
     }
 
-    fn outcome<'n>(&'n self, names: &'n Names) -> Result<Outcome<'n>, EvalError> {
+    /// Does something with its value. What the interpreter and its filters do wrong is an error of
+    /// this expression, and of nothing else.
+    fn with_value<T>(
+        &self,
+        names: &Names,
+        work: impl FnOnce(Outcome<'_>) -> Result<T, EvalError>,
+    ) -> Result<T, EvalError> {
         match &self.code {
-            Code::Constant(payload) => Ok(Outcome::Json(Found::Whole(payload))),
-            Code::Path(path) => match path::find(path, names) {
-                Some(found) => Ok(Outcome::Json(found)),
-                None => Err(self.error(undefined(&self.source, path))),
-            },
-            Code::Program { program, paths } => {
-                let slots = Slots::of(paths, names, &self.source);
-                let value = program
-                    .eval(Value::from_object(slots))
-                    .map_err(|cause| self.error(message(&cause)))?;
-                if value.is_undefined() {
-                    return Err(self.error("the value is undefined"));
+            Code::Constant(payload) => work(Outcome::Json(Found::Whole(payload))),
+            Code::Path(path) => {
+                let is_little = names.effort == Effort::Little;
+                if is_little && path.bytes_searched(names) > LITTLE_BYTES_MAX {
+                    return Err(EvalError::too_long());
                 }
-                Ok(Outcome::Value(value))
+                let found = path::find(path, names).ok_or_else(|| self.absent(path, names))?;
+                work(Outcome::Json(found))
             }
+            Code::Program { program, paths } => {
+                let slots = Arc::new(Slots::new(paths, names));
+                let done = caught(|| self.interpret(program, &slots).and_then(work));
+                if slots.is_given_up() {
+                    return Err(EvalError::too_long());
+                }
+                done.map_err(|error| error.within(&self.source))
+            }
+        }
+    }
+
+    fn interpret<'n>(
+        &self,
+        program: &minijinja::Expression<'static, 'static>,
+        slots: &Arc<Slots>,
+    ) -> Result<Outcome<'n>, EvalError> {
+        let value = program
+            .eval(Value::from_dyn_object(Arc::clone(slots)))
+            .map_err(|cause| self.failed(&message(&cause), slots))?;
+        if value.is_undefined() {
+            return Err(self.failed("the value is undefined", slots));
+        }
+        Ok(Outcome::Value(value))
+    }
+
+    /// A path that leads nowhere.
+    fn absent(&self, path: &PathUse, names: &Names) -> EvalError {
+        let step = path.missing(names).map(|(step, _)| step);
+        self.error(undefined(&self.source, path, names)).needs(step)
+    }
+
+    fn failed(&self, told: &str, slots: &Slots) -> EvalError {
+        match slots.missing(told) {
+            Some(step) if told.contains(&*step) => self.error(told).needs(Some(&step)),
+            Some(step) => {
+                self.error(format!("{told}: step `{step}` has no output")).needs(Some(&step))
+            }
+            None => self.error(told),
         }
     }
 
@@ -203,19 +290,15 @@ impl fmt::Debug for Expression {
     }
 }
 
-fn undefined(source: &str, path: &PathUse) -> String {
-    format!("`{}` is undefined", shown(source, path))
-}
-
-/// A path for a message, shortened.
-fn shown(source: &str, path: &PathUse) -> String {
-    const CHARS_MAX: usize = 200;
-    let path = &source[path.span.clone()];
-    let mut shown: String = path.chars().take(CHARS_MAX).collect();
-    if shown.len() < path.len() {
-        shown.push('…');
-    }
-    shown
+/// The one place where a panic of the interpreter, a filter or a test ends: it becomes an error.
+fn caught<T>(work: impl FnOnce() -> Result<T, EvalError>) -> Result<T, EvalError> {
+    // What `work` wrote before it panicked is thrown away with the error.
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        let text = text.unwrap_or_else(|| "no message".to_owned());
+        Err(EvalError::panicked(&text))
+    })
 }
 
 /// What is wrong, without the interpreter's notes on places in a text that nobody has written.
@@ -228,99 +311,30 @@ fn message(cause: &Error) -> String {
     }
 }
 
-/// The text of a JSON string; `None` where the JSON is something else.
-pub(super) fn unquoted(json: &str) -> Option<String> {
-    let is_text = json.trim_start().starts_with('"');
-    is_text.then(|| serde_json::from_str(json).ok()).flatten()
+/// Whether copying `json` behind `out` takes more than a little effort, where no more may be made.
+fn is_long(json: &[u8], names: &Names, out: &[u8]) -> bool {
+    names.effort == Effort::Little && out.len() + json.len() > LITTLE_BYTES_MAX
 }
 
-fn is_true(json: &str) -> bool {
-    match json.trim() {
-        "null" | "false" | "\"\"" => false,
-        text if text.starts_with(['[', '{']) => {
-            !text[1..text.len().saturating_sub(1)].trim().is_empty()
+fn is_true(json: &[u8]) -> bool {
+    match json.first() {
+        Some(b'"' | b'[' | b'{') => json.len() > 2,
+        Some(b't') => true,
+        Some(b'f' | b'n') | None => false,
+        Some(_) => {
+            let number = std::str::from_utf8(json).ok().and_then(|text| text.parse::<f64>().ok());
+            number != Some(0.0)
         }
-        text => text.parse::<f64>().ok() != Some(0.0),
     }
 }
 
-fn kind_of(json: &str) -> &'static str {
-    match json.trim_start().as_bytes().first() {
+fn kind_of(json: &[u8]) -> &'static str {
+    match json.first() {
         Some(b'{') => "a table",
         Some(b'[') => "a list",
         Some(b'"') => "a text",
         Some(b't' | b'f') => "a boolean",
         Some(b'n') => "null",
         Some(_) | None => "a number",
-    }
-}
-
-/// The values of the paths of one evaluation, by number.
-#[derive(Debug)]
-struct Slots(Vec<Slot>);
-
-#[derive(Debug)]
-enum Slot {
-    Value(Value),
-    /// Nothing is there, and something asks before it uses it.
-    Absent,
-    /// Nothing is there, and whoever uses it gets this message.
-    Undefined(String),
-    /// Too deep or too large to be handled.
-    Unreadable(String),
-}
-
-impl Slots {
-    fn of(paths: &[PathUse], names: &Names, source: &str) -> Self {
-        let mut slots: Vec<Slot> = Vec::with_capacity(paths.len());
-        let mut left = VALUES_BYTES_MAX;
-        for path in paths {
-            let earlier = path.first_use.and_then(|first| match slots.get(first) {
-                Some(Slot::Value(value)) => Some(Slot::Value(value.clone())),
-                Some(Slot::Absent | Slot::Undefined(_) | Slot::Unreadable(_)) | None => None,
-            });
-            slots.push(earlier.unwrap_or_else(|| Slot::of(path, names, source, &mut left)));
-        }
-        Self(slots)
-    }
-}
-
-impl Slot {
-    fn of(path: &PathUse, names: &Names, source: &str, left: &mut usize) -> Self {
-        let Some(found) = path::find(path, names) else {
-            return if path.lenient {
-                Self::Absent
-            } else {
-                Self::Undefined(undefined(source, path))
-            };
-        };
-        let json = found.as_json();
-        let Some(rest) = left.checked_sub(json.len()) else {
-            let told = format!("the expression reads more than {VALUES_BYTES_MAX} bytes of values");
-            return Self::Unreadable(told);
-        };
-        *left = rest;
-        match serde_json::from_str(json) {
-            Ok(value) => Self::Value(value),
-            Err(cause) => {
-                Self::Unreadable(format!("`{}` cannot be read: {cause}", shown(source, path)))
-            }
-        }
-    }
-}
-
-impl Object for Slots {
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        let number: usize = key.as_str()?.strip_prefix('p')?.parse().ok()?;
-        Some(match self.0.get(number)? {
-            Slot::Value(value) => value.clone(),
-            Slot::Absent => Value::UNDEFINED,
-            Slot::Undefined(message) => {
-                Value::from(Error::new(ErrorKind::UndefinedError, message.clone()))
-            }
-            Slot::Unreadable(message) => {
-                Value::from(Error::new(ErrorKind::InvalidOperation, message.clone()))
-            }
-        })
     }
 }

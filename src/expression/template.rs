@@ -7,11 +7,11 @@ mod read;
 
 use std::fmt;
 
-use serde_json::Value;
+use serde::Serialize;
 
 use super::shell::Quoting;
 use super::{CompileError, EvalError, Expression, Names, Reads, json};
-use crate::payload::{PAYLOAD_BYTES_MAX, Payload};
+use crate::payload::{Json, PAYLOAD_BYTES_MAX, Payload};
 
 /// A compiled value.
 pub struct Template {
@@ -37,9 +37,11 @@ impl Template {
     /// Compiles a value.
     ///
     /// # Errors
-    /// All expressions in it that are wrong.
-    pub fn compile(value: &Value) -> Result<Self, Vec<CompileError>> {
-        let (template, errors) = Self::read(value);
+    /// All expressions in it that are wrong; that it cannot be written as JSON.
+    pub fn compile(value: &impl Serialize) -> Result<Self, Vec<CompileError>> {
+        let value = Payload::of_result(value)
+            .map_err(|error| vec![CompileError::new("", error.to_string(), 0..0)])?;
+        let (template, errors) = Self::read(&value.to_json());
         if errors.is_empty() { Ok(template) } else { Err(errors) }
     }
 
@@ -53,7 +55,7 @@ impl Template {
     }
 
     /// Compiles what can be compiled of a value, so that names in its other expressions can be checked.
-    pub(crate) fn read(value: &Value) -> (Self, Vec<CompileError>) {
+    pub(crate) fn read(value: &Json) -> (Self, Vec<CompileError>) {
         let mut errors = Vec::new();
         let root = read::compile(value, 0, &mut errors);
         (Self { root }, errors)
@@ -118,6 +120,17 @@ impl Template {
         reads
     }
 
+    /// The step whose missing output the value needs, if there is one: found by evaluation, without
+    /// secrets. Every other reason to have no value is left out.
+    ///
+    /// # Errors
+    /// Where finding out takes too long ([`EvalError::is_too_long`]).
+    pub fn first_missing(&self, names: &Names) -> Result<Option<Box<str>>, EvalError> {
+        let mut found =
+            self.expressions().into_iter().map(|expression| expression.first_missing(names));
+        found.find(|found| *found != Ok(None)).unwrap_or(Ok(None))
+    }
+
     /// The value as JSON.
     ///
     /// # Errors
@@ -128,7 +141,7 @@ impl Template {
             Part::Whole(expression) => expression.eval_payload(names),
             Part::Text(_) | Part::List(_) | Part::Table(_) => {
                 let mut out = Vec::new();
-                self.root.write_json(names, &mut out)?;
+                self.root.write_json(names, &mut out, 0)?;
                 Ok(Payload::from_trusted(out))
             }
         }
@@ -215,12 +228,13 @@ impl Part {
         }
     }
 
-    fn write_json(&self, names: &Names, out: &mut Vec<u8>) -> Result<(), EvalError> {
+    /// Appends the value as JSON that stands `depth` deep.
+    fn write_json(&self, names: &Names, out: &mut Vec<u8>, depth: usize) -> Result<(), EvalError> {
         match self {
             Self::Constant(payload) | Self::ConstantText(payload, _) => {
-                json::push(payload.as_bytes(), out).map_err(EvalError::new)
+                json::push_value(payload.as_bytes(), out, depth).map_err(EvalError::new)
             }
-            Self::Whole(expression) => expression.write_json(names, out),
+            Self::Whole(expression) => expression.write_json(names, out, depth),
             Self::Text(pieces) => {
                 let mut text = Vec::new();
                 write_pieces(pieces, names, &mut text)?;
@@ -232,7 +246,7 @@ impl Part {
                 for (place, item) in items.iter().enumerate() {
                     let comma: &[u8] = if place > 0 { b"," } else { b"" };
                     json::push(comma, out).map_err(EvalError::new)?;
-                    item.write_json(names, out)?;
+                    item.write_json(names, out, depth + 1)?;
                 }
                 json::push(b"]", out).map_err(EvalError::new)
             }
@@ -242,7 +256,7 @@ impl Part {
                     let comma: &[u8] = if place > 0 { b"," } else { b"" };
                     json::push(comma, out).map_err(EvalError::new)?;
                     json::push(key.as_bytes(), out).map_err(EvalError::new)?;
-                    value.write_json(names, out)?;
+                    value.write_json(names, out, depth + 1)?;
                 }
                 json::push(b"}", out).map_err(EvalError::new)
             }
@@ -254,7 +268,7 @@ impl Part {
             Self::ConstantText(_, text) => json::push(text.as_bytes(), out).map_err(EvalError::new),
             Self::Whole(expression) => expression.write_text(names, out),
             Self::Text(pieces) => write_pieces(pieces, names, out),
-            Self::Constant(_) | Self::List(_) | Self::Table(_) => self.write_json(names, out),
+            Self::Constant(_) | Self::List(_) | Self::Table(_) => self.write_json(names, out, 0),
         }
     }
 }

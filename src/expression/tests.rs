@@ -2,8 +2,13 @@ use expect_test::{Expect, expect};
 use serde_json::json;
 
 use super::*;
+use crate::id::Name;
 
+mod effort;
+mod extremes;
+mod growth;
 mod hostile;
+mod missing;
 mod shell;
 mod template;
 
@@ -15,7 +20,7 @@ fn names() -> Names {
             "items": [{ "price": 1, "sku": "a" }, { "price": 2.5, "sku": "b" }],
             "deep": { "a b": { "c": [10, 20, 30] } }, "z": 1, "y": 2,
         })),
-        steps: vec![
+        steps: StepValues::from_iter([
             (
                 Name::new("count").unwrap(),
                 StepValue {
@@ -34,7 +39,7 @@ fn names() -> Names {
                     error: Some(payload(json!({ "class": "timeout", "message": "slow" }))),
                 },
             ),
-        ],
+        ]),
         item: Some((4, payload(json!({ "key": "k4", "size": 9 })))),
         run: RunNames {
             id: None,
@@ -43,6 +48,7 @@ fn names() -> Names {
             started_by: "cli".into(),
         },
         secrets: vec![("smtp".into(), "hunter2".into())],
+        effort: Effort::Full,
     }
 }
 
@@ -124,7 +130,7 @@ run.id
             input.none  →  error: `input.none` is undefined
             input.items[2]  →  error: `input.items[2]` is undefined
             steps.count.output.rows.x  →  error: `steps.count.output.rows.x` is undefined
-            steps['a-b'].output  →  error: `steps['a-b'].output` is undefined
+            steps['a-b'].output  →  error: `steps['a-b'].output` is missing: step `a-b` has no output (failed)
             steps.count  →  {"status":"succeeded","output":{"rows":12,"name":"x'y"}}
             input.order.x  →  error: `input.order.x` is undefined
             run.id  →  error: `run.id` is undefined
@@ -192,7 +198,7 @@ fn jinja_is_evaluated() {
             7 // 2  →  3
             -7 % 3  →  2
             1 / 4  →  0.25
-            'a' ~ 1 ~ none  →  "a1None"
+            'a' ~ 1 ~ none  →  "a1null"
             'ab' * 3  →  "ababab"
             [1, 2] + [3]  →  [1,2,3]
             input.total > 9 and not input.empty  →  true
@@ -280,7 +286,7 @@ fn what_is_refused_says_where() {
             inputs.x  →  refused at `inputs`: unknown name `inputs`; help: did you mean `input`?
             steps.a.outptu  →  refused at `steps.a.outptu`: a step has no field `outptu`; help: did you mean `output`?
             steps.a-b.output  →  refused at `a-b`: `steps.a-b` reads as `steps.a` minus `b`; help: write `steps['a-b']`
-            steps['a-b'].output.x -1  →  error: `steps['a-b'].output.x` is undefined, in `steps['a-b'].output.x -1`
+            steps['a-b'].output.x -1  →  error: `steps['a-b'].output.x` is missing: step `a-b` has no output (failed), in `steps['a-b'].output.x -1`
             input.x | uper  →  refused at `uper`: unknown filter `uper`; help: did you mean `upper`?
             input.x is defnied  →  refused at `defnied`: unknown test `defnied`; help: did you mean `defined`?
             input.x.upper()  →  refused at `upper`: values have no methods; help: use a filter: `value | upper`

@@ -6,62 +6,82 @@
 use bytes::Bytes;
 
 use super::checksum::checksum;
-use super::codec;
 use super::frame::{ROW_BYTES_MAX, le_u32};
 use super::model::RunSummary;
+use crate::clock::Timestamp;
 use crate::id::RunId;
+use crate::stored;
 
 /// The version of an entry that is written.
-const ENTRY_VERSION: u8 = 1;
+const ENTRY_VERSION: u8 = 2;
 
 /// The bytes of an entry before its summary.
-pub(crate) const ENTRY_HEADER_BYTES: usize = 36;
+pub(crate) const ENTRY_HEADER_BYTES: usize = 44;
 
 const ARCHIVED: u8 = 1;
 const REMOVED: u8 = 2;
 
 /// A change of the archive, encoded.
-#[derive(Debug)]
-pub(crate) struct Entry(Vec<u8>);
+#[derive(Debug, Clone)]
+pub struct Entry(Bytes);
 
 impl Entry {
-    /// A finished run.
-    pub(crate) fn archived(summary: &RunSummary, state: &[u8]) -> Self {
-        Self(encode(ARCHIVED, summary.id, &codec::encode_summary(summary), state))
+    /// A finished run, kept at least until `kept`; `encode` writes its state.
+    pub(crate) fn archived(
+        summary: &RunSummary,
+        kept: Option<Timestamp>,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) -> Self {
+        let mut bytes = Vec::with_capacity(512);
+        bytes.extend_from_slice(&[0; ENTRY_HEADER_BYTES]);
+        stored::write_summary(summary, &mut bytes);
+        let state = bytes.len();
+        encode(&mut bytes);
+        let kept = kept.map_or(0, Timestamp::as_micros);
+        Self(seal(bytes, (ARCHIVED, summary.id), state, kept))
     }
 
-    /// A run that goes on.
+    /// A run that leaves the archive.
     pub(crate) fn removed(run: RunId) -> Self {
-        Self(encode(REMOVED, run, &[], &[]))
+        Self(seal(vec![0; ENTRY_HEADER_BYTES], (REMOVED, run), ENTRY_HEADER_BYTES, 0))
     }
 
     /// How many bytes it takes.
-    pub(crate) fn size(&self) -> usize {
+    pub fn size(&self) -> usize {
         self.0.len()
+    }
+
+    /// What it says.
+    pub(crate) fn read(&self) -> Stored {
+        Stored::read(&self.0).expect("invariant: an entry is as it was made")
     }
 }
 
-fn encode(kind: u8, run: RunId, summary: &[u8], state: &[u8]) -> Vec<u8> {
-    let length = |part: &[u8]| u32::try_from(part.len()).expect("invariant: below 4 GiB");
-    let mut bytes = Vec::with_capacity(ENTRY_HEADER_BYTES + summary.len() + state.len());
-    bytes.extend_from_slice(&[ENTRY_VERSION, kind, 0, 0]);
-    bytes.extend_from_slice(&length(summary).to_le_bytes());
-    bytes.extend_from_slice(&length(state).to_le_bytes());
-    bytes.extend_from_slice(&run.to_bytes());
-    bytes.extend_from_slice(&checksum(&[state]).to_le_bytes());
-    bytes.extend_from_slice(&checksum(&[&bytes, summary]).to_le_bytes());
-    bytes.extend_from_slice(summary);
-    bytes.extend_from_slice(state);
-    bytes
+/// Fills in the header.
+fn seal(mut bytes: Vec<u8>, (kind, run): (u8, RunId), state: usize, kept: i64) -> Bytes {
+    let length = |size: usize| u32::try_from(size).expect("invariant: below 4 GiB").to_le_bytes();
+    let sum = checksum(&[&bytes[state..]]);
+    let size = bytes.len();
+    bytes[..2].copy_from_slice(&[ENTRY_VERSION, kind]);
+    bytes[4..8].copy_from_slice(&length(state - ENTRY_HEADER_BYTES));
+    bytes[8..12].copy_from_slice(&length(size - state));
+    bytes[12..28].copy_from_slice(&run.to_bytes());
+    bytes[28..36].copy_from_slice(&kept.to_le_bytes());
+    bytes[36..40].copy_from_slice(&sum.to_le_bytes());
+    let sum = checksum(&[&bytes[..40], &bytes[ENTRY_HEADER_BYTES..state]]);
+    bytes[40..44].copy_from_slice(&sum.to_le_bytes());
+    bytes.into()
 }
 
 /// An entry as it was found, its header and summary checked.
 #[derive(Debug, Clone)]
 pub(crate) struct Stored {
-    /// Whose.
+    /// The run in the archive.
     pub(crate) run: RunId,
     /// `None`: the run leaves the archive.
     pub(crate) summary: Option<RunSummary>,
+    /// Retention leaves it until then.
+    pub(crate) kept: Timestamp,
     bytes: Bytes,
     state_at: usize,
 }
@@ -77,19 +97,21 @@ impl Stored {
         let state_at = ENTRY_HEADER_BYTES.saturating_add(size(4));
         let end = state_at.saturating_add(size(8));
         let summary = bytes.get(ENTRY_HEADER_BYTES..state_at).ok_or("its length is wrong")?;
-        if le_u32(&header[32..]) != checksum(&[&header[..32], summary]) {
+        if le_u32(&header[40..]) != checksum(&[&header[..40], summary]) {
             return Err("its summary does not fit its checksum");
         }
         if header[0] != ENTRY_VERSION || end > bytes.len() {
             return Err("its version or length is wrong");
         }
         let run = RunId::from_bytes(header[12..28].try_into().expect("invariant: 16 bytes"));
+        let kept = i64::from_le_bytes(header[28..36].try_into().expect("invariant: 8 bytes"));
         let summary = match header[1] {
-            ARCHIVED => Some(codec::decode_summary(summary).map_err(|_| "an unreadable summary")?),
+            ARCHIVED => Some(stored::decode_summary(summary).map_err(|_| "an unreadable summary")?),
             REMOVED => None,
             _ => return Err("it is of an unknown kind"),
         };
-        Ok(Self { run, summary, bytes: bytes.slice(..end), state_at })
+        let kept = Timestamp::from_micros(kept);
+        Ok(Self { run, summary, kept, bytes: bytes.slice(..end), state_at })
     }
 
     /// How many bytes it takes.
@@ -103,7 +125,7 @@ impl Stored {
     /// Where it does not fit its checksum.
     pub(crate) fn state(&self) -> Result<Bytes, &'static str> {
         let state = self.bytes.slice(self.state_at..);
-        if le_u32(&self.bytes[28..]) == checksum(&[&state]) {
+        if le_u32(&self.bytes[36..]) == checksum(&[&state]) {
             Ok(state)
         } else {
             Err("its state does not fit its checksum")
@@ -127,13 +149,30 @@ pub(crate) fn entries(row: &Bytes) -> impl Iterator<Item = Placed> {
     })
 }
 
-/// Packs entries into rows.
+/// The checksums in the headers of a row's entries: each stands for all of its entry. What lies
+/// behind a wrong length is left out.
+pub(crate) fn sums(row: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = row;
+    std::iter::from_fn(move || {
+        let (header, behind) = rest.split_at_checked(ENTRY_HEADER_BYTES)?;
+        let size = |at: usize| usize::try_from(le_u32(&header[at..])).unwrap_or(usize::MAX);
+        rest = behind.get(size(4).saturating_add(size(8))..).unwrap_or_default();
+        Some(&header[40..])
+    })
+}
+
+/// Packs entries into rows. An entry that has a row to itself is not copied.
 pub(crate) fn pack<'a>(entries: impl Iterator<Item = &'a Entry> + Clone) -> Vec<Bytes> {
     let (mut rows, mut row) = (Vec::new(), Vec::<u8>::new());
     let mut coming: usize = entries.clone().map(Entry::size).sum();
     for entry in entries {
         if !row.is_empty() && row.len() + entry.size() > ROW_BYTES_MAX {
             rows.push(Bytes::from(std::mem::take(&mut row)));
+        }
+        if row.is_empty() && entry.size() > ROW_BYTES_MAX {
+            rows.push(entry.0.clone());
+            coming -= entry.size();
+            continue;
         }
         if row.is_empty() {
             row.reserve_exact(coming.min(ROW_BYTES_MAX).max(entry.size()));

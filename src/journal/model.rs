@@ -1,199 +1,113 @@
 //! What goes into a journal and what comes out.
 
-use std::path::Path;
-
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::clock::Timestamp;
-use crate::id::{DefinitionHash, Lsn, Name, RunId};
+use crate::id::{DefinitionHash, EntityId, Name, RunId, Seq, ShardId};
 use crate::run::RunState;
-pub use crate::run::RunSummary;
+pub use crate::run::{Damaged, RunSummary};
 
 /// What a record's body is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RecordKind {
-    /// Events of one decision round: `codec::encode_events`.
+    /// Events of one decision round: `stored::encode_events`.
     Events,
-    /// The whole state of a live run: `codec::encode_run`. What came before is not needed any more.
+    /// The whole state of a live run: `stored::encode_run`. What came before is not needed any more.
     Snapshot,
     /// The run has ended and stands in the archive; its records are not needed any more. Empty.
     Archived,
+    /// The run has left the archive, or the damaged ones, and is live again. Its whole state.
+    Reopened,
+    /// The run is set aside; its records stand among the damaged runs. Empty.
+    SetAside,
+    /// Only operations beside the log belong to the batch. Empty.
+    Mark,
 }
 
-/// One record of the log; the journal gives it its lsn, checksum and place in the chain.
+/// One record of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Whose.
-    pub run: RunId,
+    /// The run, or whatever else has records, that it belongs to.
+    pub entity: EntityId,
     /// What `body` is.
     pub kind: RecordKind,
     /// The encoded events or state.
     pub body: Bytes,
 }
 
-/// What is written beside the log, in the same commit.
+/// One ownership of a shard. An append under an older epoch is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fence {
+    /// The shard.
+    pub shard: ShardId,
+    /// Rises with every ownership, and with the time: at least the seconds since 2026.
+    pub epoch: u32,
+}
+
+/// Where the log of a shard ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tail {
+    /// The last record; 0: none.
+    pub seq: u64,
+    /// Its chain value; 0: none.
+    pub chain: u32,
+}
+
+/// What stands beside the log and changes in the same commit as the records of its batch.
 #[derive(Debug, Clone)]
-pub enum Write {
-    /// A version of a workflow. Written once, before its first run.
-    Definition {
-        /// Which.
-        hash: DefinitionHash,
-        /// `codec::encode_source`
-        source: Bytes,
-    },
-    /// A finished run: replaces an older entry of the same run.
-    Archive {
-        /// The run in a line.
-        summary: RunSummary,
-        /// `codec::encode_run`
-        state: Bytes,
-    },
-    /// A finished run goes on: its entry leaves the archive.
-    Unarchive {
-        /// Which.
-        run: RunId,
-    },
-    /// A dead letter.
-    DeadLetter {
-        /// Its number.
-        id: u64,
-        /// `codec::encode_dead_letter`; `None` deletes it.
-        entry: Option<Bytes>,
-    },
-    /// An idempotency key whose run has left the log.
-    Key {
-        /// The key.
-        key: Box<str>,
-        /// Its run; `None` deletes it.
-        entry: Option<KeyEntry>,
-    },
+pub enum Beside {
+    /// A finished run is in the archive, in place of an older entry of the same run; or it has left
+    /// it. Encoded as an entry of the archive.
+    Archive(super::entry::Entry),
+    /// A dead letter. `None` deletes it.
+    Letter(LetterId, Option<Bytes>),
+    /// An idempotency key whose run has left the log. A key that another run has, and that has not
+    /// expired when this one is set, stays as it is. `None` deletes it.
+    Key(EntityId, Option<KeyEntry>),
     /// A line of the audit log: who did what.
-    Audit {
-        /// When.
-        at: Timestamp,
-        /// What.
-        line: Box<str>,
-    },
+    Audit(Timestamp, Box<str>),
+    /// A run is set aside: its records are copied to the damaged runs.
+    SetAside(Damaged),
+    /// A run that was set aside goes on.
+    Restored(RunId),
+    /// A version of a workflow. Written once, before its first run. `None` deletes it.
+    Definition(DefinitionHash, Option<Bytes>),
+}
+
+/// A dead letter: the run and the dispatch that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LetterId {
+    /// The run.
+    pub run: RunId,
+    /// The number of the dispatch within the run.
+    pub dispatch: u32,
 }
 
 /// Which run took an idempotency key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyEntry {
     /// The run.
     pub run: RunId,
-    /// `content_hash` of its input, to refuse another input under the same key.
+    /// The hash of its input, to refuse another input under the same key.
     pub input: [u8; 16],
+    /// When the entry is made.
+    pub at: Timestamp,
     /// Until when the key is kept.
     pub until: Timestamp,
 }
 
-/// What one shard hands over at once: one commit holds all of it or nothing.
-#[derive(Debug, Clone, Default)]
-pub struct Batch {
-    /// Which shard actor.
-    pub shard: usize,
-    /// Records, in order.
-    pub records: Vec<Record>,
-    /// What else belongs to the commit.
-    pub writes: Vec<Write>,
-    /// Nobody waits: it may ride with a later batch, for at most `LAZY_MAX`.
-    pub lazy: bool,
-    /// The oldest record before this batch that this shard still needs; `None`: none. The batch's
-    /// own records are kept in any case, [`RecordKind::Archived`] ones apart.
-    pub keep_from: Option<Lsn>,
-}
-
-/// Called on the journal's thread once the batch is durable, with the lsn of its first record, or
-/// once it is certain that it is not. Must not block.
-pub type Done = Box<dyn FnOnce(Result<Lsn, JournalError>) + Send>;
-
-/// Where records go.
-pub trait Journal: Send + Sync + std::fmt::Debug {
-    /// Hands a batch over; never blocks on the disk. Batches become durable in the order in which
-    /// they were handed over. After a failed one every later batch of any shard fails too, until
-    /// [`Journal::recover`], which makes sure that none of the failed ones is there. (If the process
-    /// ends before that, a failed batch may be found at the next start.)
-    fn append(&self, batch: Batch, done: Done);
-
-    /// Reads the log in lsn order. Bad records are not visited; they are in the answer, and so is
-    /// whatever [`Journal::definitions`], [`Journal::dead_letters`], [`Journal::keys`] and
-    /// [`Journal::audit`] leave out because it is damaged.
-    ///
-    /// # Errors
-    /// Where the store cannot be read at all.
-    fn replay(&self, visit: &mut dyn FnMut(Lsn, Record)) -> Result<Vec<Damage>, JournalError>;
-
-    /// Opens the store again after a failed append; on success appends work again.
-    ///
-    /// # Errors
-    /// Where it still does not work.
-    fn recover(&self) -> Result<(), JournalError>;
-
-    /// The archived state of a run.
-    ///
-    /// # Errors
-    /// Where the store cannot be read, or the entry is damaged.
-    fn archived(&self, run: RunId) -> Result<Option<(RunSummary, Bytes)>, JournalError>;
-
-    /// Archived runs that fit, newest id first. A run whose entry is damaged is there too, as
-    /// `parked`, with the damage as its failure.
-    ///
-    /// # Errors
-    /// Where the store cannot be read.
-    fn list(&self, filter: &RunFilter) -> Result<Vec<RunSummary>, JournalError>;
-
-    /// Every version of every workflow that a run may need.
-    ///
-    /// # Errors
-    /// Where the store cannot be read.
-    fn definitions(&self) -> Result<Vec<(DefinitionHash, Bytes)>, JournalError>;
-
-    /// All dead letters by id.
-    ///
-    /// # Errors
-    /// Where the store cannot be read.
-    fn dead_letters(&self) -> Result<Vec<(u64, Bytes)>, JournalError>;
-
-    /// Idempotency keys of runs that have left the log.
-    ///
-    /// # Errors
-    /// Where the store cannot be read.
-    fn keys(&self) -> Result<Vec<(Box<str>, KeyEntry)>, JournalError>;
-
-    /// The audit lines, oldest first.
-    ///
-    /// # Errors
-    /// Where the store cannot be read.
-    fn audit(&self) -> Result<Vec<(Timestamp, Box<str>)>, JournalError>;
-
-    /// Sizes and counts.
-    fn stats(&self) -> JournalStats;
-
-    /// Writes a copy of the store, as of now, while it goes on.
-    ///
-    /// # Errors
-    /// Where the copy cannot be written.
-    fn backup(&self, to: &Path) -> Result<(), JournalError>;
-
-    /// Makes durable what waits, ends the thread, closes the files. Later appends fail.
-    fn close(&self);
-}
-
-/// How a journal is opened.
+/// How the batch of one shard went.
 #[derive(Debug, Clone)]
-pub struct Options {
-    /// How many shard actors append. The log is cut only behind what all of them have reported by
-    /// [`Batch::keep_from`].
-    pub shards: usize,
-    /// Memory for pages of the store, in bytes.
-    pub cache_bytes: usize,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { shards: 1, cache_bytes: 64 << 20 }
-    }
+pub enum Appended {
+    /// It is durable; this is its first record.
+    Landed(Seq),
+    /// It is certain that nothing of it is there.
+    NotLanded(JournalError),
+    /// Another owner has the shard: nothing of it is there, and nothing will be.
+    Fenced,
+    /// It may be durable or not; [`super::Journal::tail`] tells after a recovery.
+    Unknown(JournalError),
 }
 
 /// Which runs to list.
@@ -239,12 +153,14 @@ pub struct JournalStats {
     pub log_bytes: u64,
     /// Finished runs in the archive.
     pub archived: u64,
+    /// Runs that are set aside.
+    pub damaged: u64,
     /// Commits since the start.
     pub commits: u64,
     /// Bytes of the store's files.
     pub file_bytes: u64,
-    /// The last lsn.
-    pub last_lsn: u64,
+    /// The last row of the log.
+    pub last_row: u64,
 }
 
 /// What a damage was found in.
@@ -263,6 +179,8 @@ pub enum Place {
     Audit,
     /// The archive.
     Archive,
+    /// The runs that are set aside.
+    Damaged,
 }
 
 /// Something in the store that cannot be trusted.
@@ -270,12 +188,22 @@ pub enum Place {
 pub struct Damage {
     /// In what.
     pub place: Place,
-    /// In the log: the lsn, or the first one of an unreadable row. Elsewhere 0.
-    pub lsn: Lsn,
-    /// Whose, where that is certain; `None`: any run that was live then may have lost a record.
+    /// In the log: the shards that may have lost records.
+    pub shards: Vec<u8>,
+    /// In the log: the record, or the first one that is missing. Elsewhere 0.
+    pub seq: Seq,
+    /// Whose, where that is certain; `None`: any run of the shards that was live then may have
+    /// lost a record.
     pub run: Option<RunId>,
     /// What was found, in words.
     pub what: String,
+}
+
+impl Damage {
+    /// A damage outside of the log.
+    pub(crate) fn beside(place: Place, run: Option<RunId>, what: impl Into<String>) -> Self {
+        Self { place, shards: Vec::new(), seq: Seq(0), run, what: what.into() }
+    }
 }
 
 /// Why the journal could not do it. Each message says what and what to do.
@@ -300,8 +228,30 @@ pub enum JournalError {
         folder: String,
         /// Its format.
         found: u32,
-        /// Ours.
+        /// The newest that this Windlass reads.
         known: u32,
+    },
+    /// An early version of Windlass made the folder.
+    #[error(
+        "the data folder {folder} has format {found} of an early windlass, and this one reads format {known}; let its runs end with the windlass that made it, or name another folder with --data"
+    )]
+    Older {
+        /// The folder.
+        folder: String,
+        /// Its format.
+        found: u32,
+        /// The newest that this Windlass reads.
+        known: u32,
+    },
+    /// The files of the folder do not belong together.
+    #[error(
+        "the files in the data folder {folder} do not belong together: {what}; put back the files of one backup together, or move the folder away to start anew"
+    )]
+    Apart {
+        /// The folder.
+        folder: String,
+        /// What was found.
+        what: String,
     },
     /// The folder or file is not what it should be.
     #[error(
@@ -328,6 +278,16 @@ pub enum JournalError {
         entry: String,
         /// What was found.
         what: String,
+    },
+    /// A batch does not go on where its shard's log ends: a bug of the owner.
+    #[error("a batch of shard {shard} goes on from record {from}, and its log ends with {end}")]
+    Gap {
+        /// The shard.
+        shard: u8,
+        /// The record before the batch.
+        from: u64,
+        /// The last record of the log.
+        end: u64,
     },
     /// It was closed.
     #[error("the journal is closed")]

@@ -6,6 +6,7 @@
 
 mod archive;
 mod backup;
+mod beside;
 mod check;
 mod commit;
 #[cfg(test)]
@@ -15,44 +16,54 @@ mod crash_tests;
 mod cut;
 #[cfg(test)]
 mod damage_tests;
+mod damaged;
 mod folder;
+mod identity;
 mod log;
+mod moved;
 mod outbox;
-mod position;
+mod pace;
 mod replay;
+mod retention;
 mod store;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use ::redb::{Error, ReadableTable};
+use ::redb::{Error, ReadTransaction, ReadableTable, ReadableTableMetadata};
 use bytes::Bytes;
 
 pub use self::check::{Report, check};
-use self::commit::Prepared;
-use self::cut::Cut;
+use self::commit::Position;
+use self::cut::{Cut, Needs};
 use self::folder::Folder;
+use self::identity::{HandedOut, Identity};
 pub use self::log::LAZY_MAX;
 use self::log::{Log, Message, Seen, Shared};
 use self::outbox::Outbox;
-use self::position::Position;
+use self::pace::Pace;
 pub(crate) use self::store::Disk;
 use self::store::Store;
-use self::tables::{ARCHIVE_FILE, JOURNAL_FILE, OUTBOX};
+use self::tables::{ARCHIVE_FILE, AUDIT, Base, DAMAGED, JOURNAL_FILE, LOG, SHARDS};
+use self::waiting::Waiting;
 use super::entry::Stored;
 use super::model::{
-    Batch, Damage, Done, Journal, JournalError, JournalStats, KeyEntry, Options, Place, Record,
-    RunFilter, RunSummary,
+    Damaged, Fence, JournalError, JournalStats, KeyEntry, LetterId, Record, RunFilter, RunSummary,
+    Tail,
 };
+use super::port::{Done, Drain, Journal, Keep, Options, Replayed, Urgency, Visit};
 use crate::clock::Timestamp;
-use crate::id::{DefinitionHash, Lsn, RunId};
+use crate::id::{DefinitionHash, EntityId, Name, RunId, Seq, ShardId, random_id};
+use crate::sync::{Mutex, lock};
 
 /// A journal in a data folder.
 #[derive(Debug)]
@@ -67,18 +78,18 @@ impl RedbJournal {
     /// Opens the data folder, made if it is not there, and locks it.
     ///
     /// # Errors
-    /// Where the folder is locked, from a newer version, damaged, read-only, full, or no folder:
-    /// a sentence that says which.
+    /// Where the folder is locked, of another format, damaged, read-only, full, or no folder: a
+    /// sentence that says which.
     pub fn open(folder: &Path, options: &Options) -> Result<Self, JournalError> {
         Self::open_on(Arc::new(Folder::lock(folder)?), options)
     }
 
     /// Opens a journal on any disk.
     pub(crate) fn open_on(disk: Arc<dyn Disk>, options: &Options) -> Result<Self, JournalError> {
-        let (shared, position) = open_files(&disk, options)?;
+        let (shared, start) = open_files(&disk, options)?;
         let (to_log, inbox) = channel();
-        let cut = Cut::new(options.shards, &position);
-        let log = Log::new(Arc::clone(&shared), inbox, position, cut);
+        let cut = Cut::new(start.base, start.empty);
+        let log = Log::new(Arc::clone(&shared), inbox, (start.position, start.epochs), cut);
         let mover = Arc::clone(&shared);
         let threads = vec![
             spawn("windlass-log", &shared.journal, move || log.run())?,
@@ -91,15 +102,15 @@ impl RedbJournal {
     }
 
     fn send(&self, message: Message) {
-        let to_log = self.to_log.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        // A batch that cannot be sent is told `Closed` as it is dropped.
+        let to_log = lock(&self.to_log).clone();
+        // A drain that cannot be sent is told `Closed` as it is dropped.
         if let Some(to_log) = to_log {
             to_log.send(message).unwrap_or_default();
         }
     }
 
     fn seen(&self) -> Seen {
-        *self.shared.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.shared.seen)
     }
 
     /// The entry of a finished run, its header and summary checked.
@@ -129,6 +140,13 @@ impl RedbJournal {
         let new = || waiting.iter().filter(|entry| entry.summary.is_some()).count();
         Ok(count.unwrap_or_else(|| u64::try_from(new()).unwrap_or(u64::MAX)))
     }
+
+    fn read<T>(
+        &self,
+        work: impl FnOnce(&ReadTransaction) -> Result<T, Error>,
+    ) -> Result<T, JournalError> {
+        self.shared.journal.read(work)
+    }
 }
 
 fn spawn(
@@ -144,11 +162,34 @@ fn damaged_entry(run: RunId, what: &str) -> JournalError {
     JournalError::Entry { entry: format!("run {run}"), what: what.to_owned() }
 }
 
-/// Opens both files; loads what waits in the outbox.
+/// What the journal's file says when it is opened.
+struct Start {
+    position: Position,
+    base: Base,
+    epochs: [u32; SHARDS],
+    handed_out: HandedOut,
+    /// The log has no rows.
+    empty: bool,
+}
+
+impl Start {
+    fn read(txn: &ReadTransaction) -> Result<Self, Error> {
+        let base = tables::base(txn)?;
+        let last = txn.open_table(LOG)?.last()?.map(|(row, _)| row.value());
+        let handed_out = HandedOut::read(txn)?;
+        let audit = txn.open_table(AUDIT)?.last()?.map_or(0, |(number, _)| number.value());
+        let row = last.unwrap_or(base.row).max(base.row);
+        let (outbox, moved) = (handed_out.last(), handed_out.moved);
+        let position = Position { row, outbox, moved, audit };
+        Ok(Self { position, base, epochs: tables::epochs(txn)?, handed_out, empty: last.is_none() })
+    }
+}
+
+/// Opens both files, which must belong together; loads what waits in the outbox.
 fn open_files(
     disk: &Arc<dyn Disk>,
     options: &Options,
-) -> Result<(Arc<Shared>, Position), JournalError> {
+) -> Result<(Arc<Shared>, Start), JournalError> {
     let made = disk.is_made()?;
     let journal = Store::new(Arc::clone(disk), JOURNAL_FILE, options.cache_bytes);
     let archive = Arc::new(Store::new(Arc::clone(disk), ARCHIVE_FILE, options.cache_bytes));
@@ -156,54 +197,102 @@ fn open_files(
         return Err(journal.damaged("it is missing"));
     }
     if !made && !journal.exists() {
-        journal.create(tables::make_journal)?;
+        let identity = Identity { folder: random_id(), epoch: 0 };
+        journal.create(|txn| tables::make_journal(txn, identity))?;
     }
     journal.open()?;
-    let position = journal.read(Position::read)?;
+    let start = journal.read(Start::read)?;
     if !made {
-        if position.tail.lsn > 0 || position.outbox > 0 || position.audit > 0 {
+        let Position { row, outbox, audit, .. } = start.position;
+        if row > 0 || outbox > 0 || audit > 0 {
             return Err(journal.damaged("the file FORMAT beside it is missing"));
         }
         disk.set_made()?;
     }
-    if position.moved > 0 && !archive.exists() {
-        return Err(archive.damaged("it is missing"));
-    }
-    if archive.exists() {
-        outbox::open_archive(&archive, position.moved)?;
-    }
-    let outbox = Outbox::new(position.moved, archive.exists());
-    for (number, row) in journal.read(outbox_rows)? {
-        outbox.add(number, row);
-    }
-    let (seen, replayed, ended) = (Mutex::default(), AtomicU64::new(0), AtomicBool::new(false));
-    Ok((Arc::new(Shared { journal, archive, outbox, seen, replayed, ended }), position))
+    let waiting = open_outbox(&start.handed_out, &archive, &disk.path(""))?;
+    let tails = start.base.tails.map(|tail| start.empty.then_some(tail));
+    let last_row = start.position.row;
+    let seen = Seen { last_row, records: 0, log_bytes: 0, commits: 0, tails };
+    let (seen, needs, ended) = (Mutex::new(seen), Needs::default(), AtomicBool::new(false));
+    let pace = Pace::default();
+    let shared = Shared { journal, archive, outbox: waiting, seen, needs, pace, ended };
+    Ok((Arc::new(shared), start))
 }
 
-fn outbox_rows(txn: &::redb::ReadTransaction) -> Result<Vec<(u64, Bytes)>, Error> {
-    let outbox = txn.open_table(OUTBOX)?;
-    let rows = outbox.iter()?.map(|row| {
-        let (number, row) = row?;
-        Ok((number.value(), Bytes::copy_from_slice(row.value())))
-    });
-    rows.collect()
+/// Opens the archive, if there is one, which must belong to the journal. What waits then is what it
+/// does not hold: redb syncs a file as it opens it, so what is read there is durable.
+fn open_outbox(
+    handed_out: &HandedOut,
+    archive: &Store,
+    folder: &str,
+) -> Result<Outbox, JournalError> {
+    let HandedOut { identity, moved, rows } = handed_out;
+    if moved.row > 0 && !archive.exists() {
+        return Err(archive.damaged("it is missing"));
+    }
+    let mut filled = *moved;
+    if archive.exists() {
+        archive.open()?;
+        let (whose, end) = outbox::archive_end(archive)?;
+        if let Some(what) = handed_out.apart(whose, end) {
+            return Err(JournalError::Apart { folder: folder.to_owned(), what });
+        }
+        outbox::open_archive(archive, *moved, *identity)?;
+        filled = end;
+    }
+    let waiting = Outbox::new(filled, *identity, archive.exists());
+    for (number, row) in rows.iter().filter(|(number, _)| *number > filled.row) {
+        waiting.add(*number, row.clone());
+    }
+    Ok(waiting)
 }
 
 impl Journal for RedbJournal {
-    fn append(&self, batch: Batch, done: Done) {
-        self.send(Message::Append(Prepared::new(batch, done)));
+    fn acquire(&self, shards: &[ShardId], now: Timestamp) -> Result<Vec<Fence>, JournalError> {
+        let (answer, result) = sync_channel(1);
+        self.send(Message::Acquire(shards.to_vec(), now, answer));
+        result.recv().unwrap_or(Err(JournalError::Closed))
     }
 
-    fn replay(&self, visit: &mut dyn FnMut(Lsn, Record)) -> Result<Vec<Damage>, JournalError> {
-        let (damages, bytes) = self.shared.journal.read(|txn| replay::replay(txn, visit))?;
-        self.shared.replayed.store(bytes, Ordering::Relaxed);
-        Ok(damages)
+    fn append(&self, drain: Drain, urgency: Urgency, done: Done) {
+        let waiting = Waiting::new(drain, urgency, done);
+        self.shared.pace.handed_over(waiting.bytes);
+        self.send(Message::Append(waiting));
+    }
+
+    fn replay(&self, visit: Visit<'_>) -> Result<Replayed, JournalError> {
+        let (mut replayed, rows) = self.read(|txn| replay::replay(txn, visit))?;
+        replayed.damages.extend(self.shared.outbox.damages());
+        let (answer, noted) = sync_channel(1);
+        self.send(Message::Found(rows, replayed.tails.clone(), answer));
+        noted.recv().unwrap_or_default(); // a closed journal needs to know nothing more
+        Ok(replayed)
     }
 
     fn recover(&self) -> Result<(), JournalError> {
         let (answer, result) = sync_channel(1);
         self.send(Message::Recover(answer));
         result.recv().unwrap_or(Err(JournalError::Closed))
+    }
+
+    fn tail(&self, shard: ShardId) -> Tail {
+        self.seen().tails[shard.index()].unwrap_or_default()
+    }
+
+    fn release(&self, fence: Fence, before: Seq, live: u64) {
+        self.shared.needs.release(fence.shard, before.0, live);
+    }
+
+    fn pressure(&self) -> u64 {
+        self.shared.needs.pressure()
+    }
+
+    fn rewrite_to(&self, shard: ShardId) -> Seq {
+        Seq(self.shared.needs.rewrite_to(shard))
+    }
+
+    fn room(&self, within: Duration) -> usize {
+        self.shared.pace.room(within)
     }
 
     fn archived(&self, run: RunId) -> Result<Option<(RunSummary, Bytes)>, JournalError> {
@@ -218,38 +307,119 @@ impl Journal for RedbJournal {
         let found = self.shared.read_archive(|txn| archive::list(txn, filter, &except))?;
         let mut runs = found.unwrap_or_default();
         runs.extend(waiting.into_iter().filter_map(|entry| entry.summary));
+        runs.extend(self.damaged(None, usize::MAX)?.iter().map(Damaged::summary));
         runs.retain(|run| filter.fits(run));
         runs.sort_unstable_by_key(|run| std::cmp::Reverse(run.id));
         runs.truncate(filter.limit());
         Ok(runs)
     }
 
-    fn definitions(&self) -> Result<Vec<(DefinitionHash, Bytes)>, JournalError> {
-        self.shared.journal.read(|txn| replay::definitions(txn, &mut told_by_replay))
+    fn archived_workflows(&self) -> Result<Vec<Name>, JournalError> {
+        self.shared.outbox.settle()?;
+        Ok(self.shared.read_archive(archive::workflows)?.unwrap_or_default())
     }
 
-    fn dead_letters(&self) -> Result<Vec<(u64, Bytes)>, JournalError> {
-        self.shared.journal.read(|txn| replay::dead_letters(txn, &mut told_by_replay))
+    fn expired(
+        &self,
+        workflow: &Name,
+        keep: &Keep,
+        limit: usize,
+    ) -> Result<Vec<RunId>, JournalError> {
+        let latest = self.shared.outbox.latest();
+        let moving: BTreeSet<_> = latest.iter().map(|entry| entry.run).collect();
+        let letters = self.shared.journal.snapshot()?;
+        let found = self.shared.read_archive(|txn| {
+            retention::expired(txn, workflow, (keep, limit), |run| {
+                Ok(moving.contains(&run) || retention::has_letter(&letters, run)?)
+            })
+        })?;
+        Ok(found.unwrap_or_default())
     }
 
-    fn keys(&self) -> Result<Vec<(Box<str>, KeyEntry)>, JournalError> {
-        self.shared.journal.read(|txn| replay::keys(txn, &mut told_by_replay))
+    fn definition(&self, hash: DefinitionHash) -> Result<Option<Bytes>, JournalError> {
+        let found = self.read(|txn| beside::definition(txn, hash))?;
+        let entry = format!("definition {hash}");
+        found.transpose().map_err(|what| JournalError::Entry { entry, what })
     }
 
-    fn audit(&self) -> Result<Vec<(Timestamp, Box<str>)>, JournalError> {
-        self.shared.journal.read(|txn| replay::audit(txn, &mut told_by_replay))
+    fn definitions(
+        &self,
+        after: Option<DefinitionHash>,
+        limit: usize,
+    ) -> Result<Vec<DefinitionHash>, JournalError> {
+        self.read(|txn| beside::definitions(txn, after, limit))
+    }
+
+    fn unused_definitions(
+        &self,
+        of: Vec<DefinitionHash>,
+    ) -> Result<Vec<DefinitionHash>, JournalError> {
+        let mut found = of;
+        let moving = self.shared.outbox.latest();
+        let moving: BTreeSet<_> =
+            moving.iter().filter_map(|entry| Some(entry.summary.as_ref()?.definition)).collect();
+        found.retain(|hash| !moving.contains(hash));
+        let unused = self.shared.read_archive(|txn| {
+            let mut unused = Vec::new();
+            for hash in &found {
+                if !archive::has_version(txn, *hash)? {
+                    unused.push(*hash);
+                }
+            }
+            Ok(unused)
+        })?;
+        Ok(unused.unwrap_or(found))
+    }
+
+    fn letters(
+        &self,
+        after: Option<LetterId>,
+        limit: usize,
+    ) -> Result<Vec<(LetterId, Bytes)>, JournalError> {
+        self.read(|txn| beside::letters(txn, after, limit))
+    }
+
+    fn key(&self, key: EntityId) -> Result<Option<KeyEntry>, JournalError> {
+        let found = self.read(|txn| beside::key(txn, key))?;
+        let entry = format!("idempotency key {key}");
+        found.transpose().map_err(|what| JournalError::Entry { entry, what })
+    }
+
+    fn expired_keys(&self, now: Timestamp, limit: usize) -> Result<Vec<EntityId>, JournalError> {
+        self.read(|txn| beside::expired_keys(txn, now, limit))
+    }
+
+    fn audit(&self, limit: usize) -> Result<Vec<(Timestamp, Box<str>)>, JournalError> {
+        self.read(|txn| beside::audit(txn, limit))
+    }
+
+    fn damaged(&self, after: Option<RunId>, limit: usize) -> Result<Vec<Damaged>, JournalError> {
+        let found = self.read(|txn| damaged::page(txn, after, limit))?;
+        let entry = |found: Result<Damaged, RunId>| found.unwrap_or_else(unreadable);
+        Ok(found.into_iter().map(entry).collect())
+    }
+
+    fn damaged_run(&self, run: RunId) -> Result<Option<Damaged>, JournalError> {
+        let found = self.read(|txn| damaged::find(txn, run))?;
+        Ok(found.map(|found| found.unwrap_or_else(unreadable)))
+    }
+
+    fn damaged_records(&self, run: RunId) -> Result<Vec<Record>, JournalError> {
+        let found = self.read(|txn| damaged::records(txn, run))?;
+        found.ok_or_else(|| damaged_entry(run, "its records cannot be read"))
     }
 
     fn stats(&self) -> JournalStats {
         let seen = self.seen();
-        let old = if seen.old { self.shared.replayed.load(Ordering::Relaxed) } else { 0 };
+        let damaged = self.read(|txn| Ok(txn.open_table(DAMAGED)?.len()?));
         JournalStats {
-            records: seen.last - seen.base,
-            log_bytes: seen.log_bytes + old,
+            records: seen.records,
+            log_bytes: seen.log_bytes,
             archived: self.archived_count().unwrap_or(0),
+            damaged: damaged.unwrap_or(0),
             commits: seen.commits,
             file_bytes: self.shared.journal.size() + self.shared.archive.size(),
-            last_lsn: seen.last,
+            last_row: seen.last_row,
         }
     }
 
@@ -258,11 +428,11 @@ impl Journal for RedbJournal {
     }
 
     fn close(&self) {
-        let to_log = self.to_log.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let to_log = lock(&self.to_log).take();
         if let Some(to_log) = to_log {
             to_log.send(Message::Close).unwrap_or_default();
         }
-        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut threads = lock(&self.threads);
         let mut threads = threads.drain(..);
         let log = threads.next().map(JoinHandle::join);
         self.shared.outbox.close();
@@ -277,8 +447,18 @@ impl Journal for RedbJournal {
     }
 }
 
-/// What is left out has been told by `replay`.
-fn told_by_replay(_: Place, _: String) {}
+/// Stands for a run whose own entry among the damaged ones is not what was written.
+fn unreadable(run: RunId) -> Damaged {
+    Damaged {
+        run,
+        at: Timestamp::default(),
+        version: Box::default(),
+        reason: "what is known of it is damaged itself".into(),
+        whole: false,
+        workflow: None,
+        accepted: None,
+    }
+}
 
 impl Drop for RedbJournal {
     fn drop(&mut self) {

@@ -1,103 +1,89 @@
 //! Puts the plan together from checked parts.
 
 use std::collections::HashMap;
-use std::ops::Range;
+use std::sync::Arc;
 
 use super::compile::{Draft, OutputDraft};
-use super::names::Need as Edge;
-use super::steps::{StepIndex, Steps};
-use super::{
-    FanOut, ITEMS_MAX, InputFrom, InputSchema, Join, Need, Node, NodeId, Plan, Source, Verb,
-};
+use super::steps::{StepIndex, Steps, node_of};
+use super::{FanOut, ITEMS_MAX, InputFrom, InputSchema, Join, Need, Node, NodeId, Plan, Verb};
 use crate::definition::{Definition, JoinDefinition, QUEUE_DEFAULT, StepDefinition};
 use crate::id::{DefinitionHash, Name};
 
-/// What a plan is made from.
+/// The checked parts that a plan is put together from.
 pub(super) struct Parts<'p, 'd> {
     pub definition: &'d Definition,
     pub steps: &'p Steps<'d>,
-    pub needs: Vec<Vec<Edge>>,
-    /// All steps in the order of their nodes.
+    /// The edges of each step.
+    pub edges: Vec<Box<[Need]>>,
+    /// All steps, each level in topological order.
     pub order: Vec<StepIndex>,
     pub input: InputSchema,
+    /// The edition of the rules behind it.
+    pub edition: u16,
 }
 
 impl Parts<'_, '_> {
-    pub(super) fn assemble(self, drafts: Vec<Draft>, output: OutputDraft, source: Source) -> Plan {
-        let ids = self.ids();
-        let bodies: HashMap<StepIndex, Range<StepIndex>> =
-            self.steps.bodies.iter().cloned().collect();
+    pub(super) fn assemble(
+        mut self,
+        drafts: Vec<Draft>,
+        output: OutputDraft,
+        text: Arc<str>,
+    ) -> Plan {
         let mut queues = Queues::default();
-        let mut drafts: Vec<Option<Draft>> = drafts.into_iter().map(Some).collect();
-        let mut nodes: Vec<Node> = Vec::with_capacity(self.order.len());
-        for step in &self.order {
-            let draft = drafts[*step].take().unwrap_or_default();
-            let mut node = self.node(*step, draft, &ids, &mut queues);
-            if let Some(fan) = &mut node.fan {
-                fan.body = bodies.get(step).and_then(body);
-            }
-            nodes.push(node);
-        }
+        let drafts = drafts.into_iter().enumerate();
+        let mut nodes: Vec<Node> =
+            drafts.map(|(step, draft)| self.node(step, draft, &mut queues)).collect();
         link(&mut nodes);
         let definition = self.definition;
         let labels = definition.labels.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
         let secrets = definition.secrets.iter().map(|(name, s)| (name.clone(), s.value.clone()));
         Plan {
             name: definition.name.value.clone(),
-            hash: DefinitionHash::of(&source.text),
-            source,
+            hash: DefinitionHash::of(&definition.name.value, &text),
+            edition: self.edition,
+            text,
+            folder: None,
             description: definition.description.clone(),
             labels,
             nodes: nodes.into(),
-            by_id: self.by_id(&ids),
+            order: self.order.iter().copied().map(node_of).collect(),
+            by_id: self.by_id(),
             top: u32::try_from(self.steps.top).unwrap_or(u32::MAX),
-            file_order: ids[..self.steps.top].into(),
             input: self.input,
             output: output.template,
-            output_reads: distinct(output.reads.iter().map(|step| ids[*step])),
+            output_reads: distinct(output.reads.iter().copied().map(node_of)),
             secrets: secrets.collect(),
             queues: queues.names.into(),
             timeout: definition.timeout.as_ref().map(|timeout| timeout.value),
             durability: definition.durability,
             fail_fast: definition.fail_fast,
             max_parallel: definition.max_parallel,
+            retention: definition.retention,
             priority: definition.priority,
         }
     }
 
-    /// The node of each step.
-    fn ids(&self) -> Vec<NodeId> {
-        let mut ids = vec![NodeId::default(); self.order.len()];
-        for (place, step) in self.order.iter().enumerate() {
-            ids[*step] = NodeId(u32::try_from(place).unwrap_or(u32::MAX));
-        }
-        ids
-    }
-
     /// The nodes of each level, sorted by id.
-    fn by_id(&self, ids: &[NodeId]) -> Box<[NodeId]> {
+    fn by_id(&self) -> Box<[NodeId]> {
         let mut steps: Vec<StepIndex> = (0..self.steps.all.len()).collect();
-        let bodies = self.steps.bodies.iter().map(|(_, body)| body.clone());
-        for level in std::iter::once(0..self.steps.top).chain(bodies) {
+        for level in self.steps.levels() {
             steps[level].sort_unstable_by_key(|step| self.steps.all[*step].id);
         }
-        steps.into_iter().map(|step| ids[step]).collect()
+        steps.into_iter().map(node_of).collect()
     }
 
-    fn node(&self, index: StepIndex, draft: Draft, ids: &[NodeId], queues: &mut Queues) -> Node {
+    fn node(&mut self, index: StepIndex, draft: Draft, queues: &mut Queues) -> Node {
         let step = &self.steps.all[index];
         let definition = step.definition;
-        let needs: Box<[Need]> = self.needs[index]
-            .iter()
-            .map(|edge| Need { node: ids[edge.on], data: edge.data })
-            .collect();
+        let needs = std::mem::take(&mut self.edges[index]);
         let all = needs.iter().map(|need| need.node).filter(|_| draft.all_steps.is_some());
-        let reads = distinct(draft.reads.iter().map(|step| ids[*step]).chain(all));
-        let has_item = self.steps.has_item(index);
+        let reads = distinct(draft.reads.iter().copied().map(node_of).chain(all));
+        let (is_fan_out, is_in_item) = (self.steps.is_fan_out(index), self.steps.is_in_item(index));
         Node {
             id: step.id.clone(),
-            parent: step.parent.map(|parent| ids[parent]),
+            parent: step.parent.map(node_of),
             verb: draft.verb.unwrap_or(Verb::Body),
+            body: step.body.as_ref().map(|body| node_of(body.start).0..node_of(body.end).0),
             when: draft.when,
             join: join(definition),
             fan: draft.list.map(|list| FanOut {
@@ -105,12 +91,13 @@ impl Parts<'_, '_> {
                 max_parallel: definition.max_parallel,
                 max_items: definition.max_items.unwrap_or(ITEMS_MAX),
                 tolerate: definition.tolerate.as_ref().map(|tolerate| tolerate.value),
-                body: None,
             }),
             input: match draft.with {
                 Some(with) => InputFrom::With(with),
-                None => input(&needs, step.parent.is_none() && has_item, has_item),
+                None if is_fan_out => InputFrom::Item,
+                None => input(&needs, is_in_item),
             },
+            only_read: distinct(needs.iter().filter(|need| !need.counted).map(|need| need.node)),
             needs,
             dependents: Box::default(),
             reads,
@@ -120,15 +107,10 @@ impl Parts<'_, '_> {
             allow_failure: definition.allow_failure,
             on_crash: definition.on_crash,
             queue: queues.number(definition.queue.as_ref().map(|queue| &queue.value)),
-            priority: definition.priority.unwrap_or(self.definition.priority),
+            priority: definition.priority,
             idempotency_key: draft.idempotency_key,
         }
     }
-}
-
-/// The nodes of a body. It stands in the list of all steps where it stands among the nodes.
-fn body(steps: &Range<StepIndex>) -> Option<Range<u32>> {
-    Some(u32::try_from(steps.start).ok()?..u32::try_from(steps.end).ok()?)
 }
 
 fn join(definition: &StepDefinition) -> Join {
@@ -140,22 +122,21 @@ fn join(definition: &StepDefinition) -> Join {
     }
 }
 
-/// What flows in without `with`.
-fn input(needs: &[Need], is_fan_out: bool, has_item: bool) -> InputFrom {
+/// The input of a step without `with`.
+fn input(needs: &[Need], is_in_item: bool) -> InputFrom {
     match needs {
-        _ if is_fan_out => InputFrom::Item,
-        [] if has_item => InputFrom::Item,
+        [] if is_in_item => InputFrom::Item,
         [] => InputFrom::Run,
         [need] => InputFrom::Node(need.node),
         several => InputFrom::Nodes(several.iter().map(|need| need.node).collect()),
     }
 }
 
-/// Fills in who waits for whom.
+/// Fills in the dependents of each node.
 fn link(nodes: &mut [Node]) {
     let mut dependents: Vec<Vec<NodeId>> = vec![Vec::new(); nodes.len()];
     for (place, node) in nodes.iter().enumerate() {
-        let id = NodeId(u32::try_from(place).unwrap_or(u32::MAX));
+        let id = node_of(place);
         for need in &node.needs {
             dependents[need.node.index()].push(id);
         }

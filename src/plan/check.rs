@@ -1,15 +1,16 @@
 //! The problems found so far.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
-use crate::definition::{Diagnostic, nearest};
+use crate::definition::{Diagnostic, SUGGESTIONS_MAX, nearest};
 
 /// The most problems that are told.
 const PROBLEMS_MAX: usize = 1_000;
 
-/// The most names for which something similar is looked for: with many wrong names among many right
-/// ones, looking takes longer than everything else.
-const SUGGESTIONS_MAX: usize = 50;
+/// How far an expression is looked for in vain, in bytes, in all of a file: one that is written with
+/// escapes does not stand there as it is read.
+const SEARCHED_BYTES_MAX: usize = 16 << 20;
 
 /// Collects problems while a definition is checked.
 pub(super) struct Check<'t> {
@@ -20,11 +21,14 @@ pub(super) struct Check<'t> {
     seen: HashSet<(usize, usize, String)>,
     hidden: usize,
     suggestions: usize,
+    /// Bytes that were searched in vain.
+    searched: usize,
 }
 
 impl<'t> Check<'t> {
     pub(super) fn new(text: &'t str) -> Self {
-        Self { text, found: Vec::new(), seen: HashSet::new(), hidden: 0, suggestions: 0 }
+        let (found, seen) = (Vec::new(), HashSet::new());
+        Self { text, found, seen, hidden: 0, suggestions: 0, searched: 0 }
     }
 
     /// Adds a problem.
@@ -39,10 +43,22 @@ impl<'t> Check<'t> {
         }
     }
 
-    /// Whether there is time to look for what was meant.
+    /// Whether there is time to look for a similar name.
     pub(super) fn suggests(&mut self) -> bool {
         self.suggestions += 1;
         self.suggestions <= SUGGESTIONS_MAX
+    }
+
+    /// Where a text stands within a part of the file; `None` too when too much was searched in vain.
+    pub(super) fn find(&mut self, text: &str, within: Range<usize>) -> Option<usize> {
+        if self.searched > SEARCHED_BYTES_MAX {
+            return None;
+        }
+        let place = self.text.get(within.clone())?.find(text);
+        if place.is_none() {
+            self.searched += within.len();
+        }
+        Some(within.start + place?)
     }
 
     /// All problems in the order of the file.
@@ -70,7 +86,7 @@ pub(super) fn sort(problems: &mut [Diagnostic]) {
     problems.sort_by(|a, b| key(a).cmp(&key(b)));
 }
 
-/// What `word` was probably meant to be, as a help.
+/// A help that names the known word that is most like `word`.
 pub(super) fn suggestion<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<String> {
     nearest(word, known).map(|near| format!("did you mean `{near}`?"))
 }

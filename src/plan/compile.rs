@@ -1,20 +1,23 @@
-//! Compiles each step's expressions once, and gathers what they name.
+//! Compiles each step's expressions once, and collects the names in them.
 
 mod verb;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde_json::Value;
+use indexmap::IndexMap;
+
+use crate::payload::Json;
 
 use super::check::{Check, suggestion};
-use super::names::Need;
+use super::edge::{SpannedEdge, counted};
 use super::site::{Cursor, May, Site, refuse};
 use super::steps::{StepIndex, Steps};
-use super::{ITEMS_MAX, KnownTasks, Verb};
-use crate::definition::{Definition, Diagnostic, JoinDefinition, Span, Spanned, VerbDefinition};
+use super::{ITEMS_MAX, KnownTasks, StoredError, Verb};
+use crate::definition::{Definition, Diagnostic, JoinDefinition, Span, Spanned, StepDefinition};
 use crate::expression::{CompileError, Expression, Names, Template};
 
-/// What of a step is compiled. A part that was refused is missing; then there is no plan.
+/// The compiled parts of a step. A part that was refused is missing.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
     pub verb: Option<Verb>,
@@ -36,23 +39,54 @@ pub(super) struct OutputDraft {
     pub reads: Vec<StepIndex>,
 }
 
-/// What compiling gives.
+/// The result of compiling a definition.
 pub(super) struct Compiled {
     pub drafts: Vec<Draft>,
     /// By step: what it waits for, maybe more than once.
-    pub needs: Vec<Vec<Need>>,
+    pub needs: Vec<Vec<SpannedEdge>>,
     pub output: OutputDraft,
 }
 
-/// Goes over all steps once.
+/// Compiles a definition in one pass over its steps.
 pub(super) struct Compiler<'c, 'd, 't> {
     pub(super) definition: &'d Definition,
     pub(super) steps: &'c Steps<'d>,
     pub(super) tasks: &'c KnownTasks,
     pub(super) check: &'c mut Check<'t>,
     pub(super) drafts: Vec<Draft>,
-    pub(super) needs: Vec<Vec<Need>>,
+    pub(super) needs: Vec<Vec<SpannedEdge>>,
     pub(super) output_reads: Vec<StepIndex>,
+    /// Whether the text was checked when it was new.
+    pub(super) is_stored: bool,
+}
+
+impl Compiled {
+    /// Whether everything that the definition has was compiled: what was refused is missing.
+    pub(super) fn must_be_whole(
+        &self,
+        definition: &Definition,
+        steps: &Steps<'_>,
+    ) -> Result<(), StoredError> {
+        for (index, draft) in self.drafts.iter().enumerate() {
+            if !draft.is_whole(steps.all[index].definition) {
+                return Err(StoredError::Uncompiled(format!("step `{}`", steps.path(index))));
+            }
+        }
+        if self.output.template.is_none() && !definition.output.is_empty() {
+            return Err(StoredError::Uncompiled("`[output]`".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+impl Draft {
+    fn is_whole(&self, definition: &StepDefinition) -> bool {
+        self.verb.is_some()
+            && self.when.is_some() == definition.when.is_some()
+            && self.list.is_some() == definition.for_each.is_some()
+            && self.with.is_some() == definition.with.is_some()
+            && self.idempotency_key.is_some() == definition.idempotency_key.is_some()
+    }
 }
 
 impl<'c, 'd, 't> Compiler<'c, 'd, 't> {
@@ -65,7 +99,14 @@ impl<'c, 'd, 't> Compiler<'c, 'd, 't> {
         let mut drafts = Vec::new();
         drafts.resize_with(steps.all.len(), Draft::default);
         let needs = vec![Vec::new(); steps.all.len()];
-        Self { definition, steps, tasks, check, drafts, needs, output_reads: Vec::new() }
+        let output_reads = Vec::new();
+        Self { definition, steps, tasks, check, drafts, needs, output_reads, is_stored: false }
+    }
+
+    /// For a text that was checked when it was new: compiles what can be compiled, and leaves out
+    /// checks of what is compiled.
+    pub(super) fn of_stored(self) -> Self {
+        Self { is_stored: true, ..self }
     }
 
     pub(super) fn compile(mut self) -> Compiled {
@@ -91,11 +132,12 @@ impl<'c, 'd, 't> Compiler<'c, 'd, 't> {
         let steps = self.steps;
         let definition = steps.all[step].definition;
         let owner = format!("step `{}`", steps.path(step));
-        self.check_nesting(step, &owner);
-        let in_attempt = May { item: steps.has_item(step), secrets: true };
+        self.check_hidden(step);
+        let is_in_item = steps.is_in_item(step);
+        let in_attempt = May { item: is_in_item || steps.is_fan_out(step), secrets: true };
         let in_run = May { secrets: false, ..in_attempt };
         // Of a fan-out these two are asked once, before there are items.
-        let before = May { item: steps.all[step].parent.is_some(), ..in_run };
+        let before = May { item: is_in_item, ..in_run };
         let site = |within, may| Site { owner: &owner, step: Some(step), within, may };
 
         let when = definition.when.as_ref();
@@ -114,32 +156,20 @@ impl<'c, 'd, 't> Compiler<'c, 'd, 't> {
         self.check_join(step, &owner);
     }
 
-    /// Only a top-level fan-out has a body, and a body has no fan-outs.
-    fn check_nesting(&mut self, step: StepIndex, owner: &str) {
-        let Some(parent) = self.steps.all[step].parent else { return };
-        let definition = self.steps.all[step].definition;
-        if let Some(list) = &definition.for_each {
-            let told = format!("{owner}: a fan-out inside of a fan-out is not supported yet");
-            let problem = Diagnostic::error("not-supported-yet", told, list.span.clone());
-            self.check.report(problem.label("inside of a body"));
-        }
-        if let VerbDefinition::Steps(_) = definition.verb {
-            let told = format!("{owner}: `steps` inside of a body is not supported yet");
-            let problem = Diagnostic::error("not-supported-yet", told, definition.span.clone());
-            self.check.report(problem.label("inside of a body"));
-        }
+    /// A step of an enclosing level with the same id cannot be read in the body.
+    fn check_hidden(&mut self, step: StepIndex) {
+        let Some(owner) = self.steps.all[step].parent else { return };
         let id = self.steps.all[step].id;
-        if let Some(outer) = self.steps.find(None, id.as_str()) {
-            let fan_out = self.steps.path(parent);
-            let told = format!("in the body of `{fan_out}`, `{id}` hides the step outside");
-            let problem = Diagnostic::warning("hidden-step", told, definition.span.clone());
-            let problem = problem.label("this one is read in the body");
-            self.check
-                .report(problem.related(self.steps.span(outer), "this one cannot be read there"));
-        }
+        let Some(outer) = self.steps.visible(Some(owner), id.as_str()) else { return };
+        let told =
+            format!("in the body of `{}`, `{id}` hides the step outside", self.steps.path(owner));
+        let problem = Diagnostic::warning("hidden-step", told, self.steps.span(step));
+        let problem = problem.label("this one is read in the body");
+        self.check.report(problem.related(self.steps.span(outer), "this one cannot be read there"));
     }
 
-    /// Expressions make edges too: the count is known only behind them.
+    /// A join by count must have something to count. Where no step is named it counts what the step
+    /// reads, so this is asked behind its expressions.
     fn check_join(&mut self, step: StepIndex, owner: &str) {
         let Some(join) = &self.steps.all[step].definition.join else { return };
         let wanted = match join.value {
@@ -147,19 +177,25 @@ impl<'c, 'd, 't> Compiler<'c, 'd, 't> {
             JoinDefinition::Any => 1,
             JoinDefinition::All | JoinDefinition::Settled => return,
         };
-        let mut on: Vec<StepIndex> = self.needs[step].iter().map(|need| need.on).collect();
-        on.sort_unstable();
-        on.dedup();
+        let needs = &self.needs[step];
+        let source = counted(needs);
+        let on: BTreeSet<StepIndex> =
+            needs.iter().filter(|need| need.source == source).map(|need| need.on).collect();
         if wanted <= on.len() {
             return;
         }
         let told = match on.len() {
-            0 => format!("{owner} has a `join`, but waits for no step"),
+            0 => format!("{owner} has a `join`, but waits for no step that it counts"),
             1 => format!("{owner} waits for {wanted} successes of one step"),
             some => format!("{owner} waits for {wanted} successes of {some} steps"),
         };
         let problem = Diagnostic::error("join-too-large", told, join.span.clone());
-        let help = "name at least as many steps in `depends_on`, or lower it";
+        let help = if needs.iter().any(|need| !on.contains(&need.on)) {
+            "what is only read is waited for and not counted: name at least as many steps in \
+             `depends_on`, or lower it"
+        } else {
+            "name at least as many steps in `depends_on`, or lower it"
+        };
         self.check.report(problem.label("never reached").help(help));
     }
 
@@ -169,7 +205,7 @@ impl<'c, 'd, 't> Compiler<'c, 'd, 't> {
             return None;
         }
         let may = May { item: false, secrets: false };
-        let mut whole = serde_json::Map::new();
+        let mut whole = IndexMap::new();
         for (name, value) in &definition.output {
             let owner = format!("output `{name}`");
             let site = Site { owner: &owner, step: None, within: &value.span, may };
@@ -177,11 +213,11 @@ impl<'c, 'd, 't> Compiler<'c, 'd, 't> {
             whole.insert(name.clone(), value.value.clone());
         }
         // Each has been checked at its place; together they are one table.
-        Template::compile(&Value::Object(whole)).ok()
+        Template::compile(&Json::Object(whole)).ok()
     }
 
     /// A value whose strings may hold expressions.
-    fn template(&mut self, value: &Value, site: &Site<'_>) -> Option<Template> {
+    fn template(&mut self, value: &Json, site: &Site<'_>) -> Option<Template> {
         let is_table = value.is_object() || value.is_array();
         let cursor = Cursor::new(self.check.text, site.within, is_table);
         self.take(Template::read(value), site, &cursor)
@@ -248,7 +284,7 @@ impl<'c, 'd, 't> Compiler<'c, 'd, 't> {
             }
         };
         self.check.report(refused);
-        None
+        Some(expression)
     }
 
     /// A handler that is known.

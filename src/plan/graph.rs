@@ -1,4 +1,4 @@
-//! The order of the steps, or the circles that leave none.
+//! The topological order of the steps, or the circles in the way.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashSet};
@@ -7,26 +7,26 @@ use std::fmt::Write as _;
 use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
+use super::Need;
 use super::check::Check;
-use super::names::Need;
+use super::edge::SpannedEdge;
 use super::steps::{StepIndex, Steps};
 use crate::definition::Diagnostic;
 
 /// The most steps of a circle that a message names, and the most places that it shows.
 const SHOWN_MAX: usize = 30;
 
-/// The steps in topological order, the file's order among equals: the top-level ones, then each body.
-/// `None` where there is a circle; it has been reported.
-pub(super) fn order(
-    steps: &Steps<'_>,
-    needs: &[Vec<Need>],
-    check: &mut Check<'_>,
-) -> Option<Vec<StepIndex>> {
-    let graph = graph(needs);
-    let order = sorted(&graph, steps);
-    if order.len() == steps.all.len() {
-        return Some(order);
-    }
+/// The steps of each level in topological order, the file's order among equals; the levels stand in
+/// the order of the list of all steps. `None` where there is a circle. Takes edges within levels only.
+pub(super) fn sort(steps: &Steps<'_>, edges: &[Box<[Need]>]) -> Option<Vec<StepIndex>> {
+    let edges = edges.iter().map(|edges| edges.iter().map(|edge| edge.node.index()));
+    let order = sorted(&graph(edges), steps);
+    (order.len() == steps.all.len()).then_some(order)
+}
+
+/// Reports each circle.
+pub(super) fn report_circles(steps: &Steps<'_>, needs: &[Vec<SpannedEdge>], check: &mut Check<'_>) {
+    let graph = graph(needs.iter().map(|needs| needs.iter().map(|need| need.on)));
     let mut circles: Vec<Vec<StepIndex>> = kosaraju_scc(&graph)
         .into_iter()
         .map(|circle| circle.into_iter().map(NodeIndex::index).collect())
@@ -38,35 +38,28 @@ pub(super) fn order(
         circle.sort_unstable();
         check.report(report(steps, needs, circle));
     }
-    None
 }
 
-/// An edge leads from a step to who waits for it.
-fn graph(needs: &[Vec<Need>]) -> DiGraph<(), ()> {
-    let edges = needs.iter().map(Vec::len).sum();
-    let mut graph = DiGraph::with_capacity(needs.len(), edges);
-    for _ in needs {
+/// The graph of what each step waits for. An edge leads from a step to who waits for it.
+fn graph(needs: impl Iterator<Item = impl Iterator<Item = StepIndex>>) -> DiGraph<(), ()> {
+    let mut graph = DiGraph::new();
+    let mut edges = Vec::new();
+    for (step, needs) in needs.enumerate() {
         graph.add_node(());
+        edges.extend(needs.map(|on| (NodeIndex::new(on), NodeIndex::new(step))));
     }
-    for (step, list) in needs.iter().enumerate() {
-        for need in list {
-            graph.add_edge(NodeIndex::new(need.on), NodeIndex::new(step), ());
-        }
-    }
+    graph.extend_with_edges(edges);
     graph
 }
 
-/// Kahn's algorithm. The first of the ready steps in the list of all comes first; a body's steps come
-/// behind all top-level ones, since edges between the two are kept by the fan-out.
+/// Kahn's algorithm, level by level. The first of the ready steps in the list of all comes first.
 fn sorted(graph: &DiGraph<(), ()>, steps: &Steps<'_>) -> Vec<StepIndex> {
     let mut open: Vec<usize> = vec![0; steps.all.len()];
     for edge in graph.raw_edges() {
         open[edge.target().index()] += 1;
     }
     let mut order = Vec::with_capacity(steps.all.len());
-    let levels =
-        std::iter::once(0..steps.top).chain(steps.bodies.iter().map(|(_, body)| body.clone()));
-    for level in levels {
+    for level in steps.levels() {
         let roots = level.filter(|step| open[*step] == 0).map(Reverse);
         let mut ready: BinaryHeap<Reverse<StepIndex>> = roots.collect();
         while let Some(Reverse(step)) = ready.pop() {
@@ -83,12 +76,12 @@ fn sorted(graph: &DiGraph<(), ()>, steps: &Steps<'_>) -> Vec<StepIndex> {
     order
 }
 
-fn waits_for(needs: &[Vec<Need>], step: StepIndex, on: StepIndex) -> bool {
+fn waits_for(needs: &[Vec<SpannedEdge>], step: StepIndex, on: StepIndex) -> bool {
     needs[step].iter().any(|need| need.on == on)
 }
 
 /// One circle, in the order in which its steps would have to run.
-fn report(steps: &Steps<'_>, needs: &[Vec<Need>], circle: &[StepIndex]) -> Diagnostic {
+fn report(steps: &Steps<'_>, needs: &[Vec<SpannedEdge>], circle: &[StepIndex]) -> Diagnostic {
     let name = |step: StepIndex| format!("`{}`", steps.path(step));
     if let [step] = circle {
         let told = format!("step {} waits for itself", name(*step));
@@ -119,7 +112,7 @@ fn report(steps: &Steps<'_>, needs: &[Vec<Need>], circle: &[StepIndex]) -> Diagn
 }
 
 /// From the first step of the circle on from each to one that it waits for; then what was left out.
-fn walk(needs: &[Vec<Need>], circle: &[StepIndex]) -> Vec<StepIndex> {
+fn walk(needs: &[Vec<SpannedEdge>], circle: &[StepIndex]) -> Vec<StepIndex> {
     let mut left: HashSet<StepIndex> = circle.iter().copied().collect();
     let mut walk = Vec::with_capacity(circle.len());
     let mut next = circle.first().copied();

@@ -2,16 +2,19 @@
 
 mod value;
 
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 
-use serde_json::{Map, Value};
+use indexmap::IndexMap;
 
 use super::check::Check;
 use super::site::{Cursor, May, Site, refuse};
 use crate::definition::{Definition, Diagnostic, InputField, InputKind, Spanned, nearest};
 use crate::expression::{Names, RunNames, Template};
-use crate::payload::{PAYLOAD_BYTES_MAX, Payload};
-use value::Shape;
+use crate::payload::scan::{Parts, unquoted};
+use crate::payload::{Builder, Json, PAYLOAD_BYTES_MAX, Payload};
+use value::{PROBLEMS_MAX, Shape};
 
 /// `[input]`, checked. Without one anything goes.
 #[derive(Debug, Default)]
@@ -27,12 +30,12 @@ struct Field {
     optional: bool,
 }
 
-/// What is wrong with one part of an input.
+/// A problem with one part of an input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputProblem {
-    /// Which part: `items[2].price`; empty for the whole.
+    /// The part: `items[2].price`; empty for the whole input.
     pub path: String,
-    /// What is wrong: a lowercase fragment.
+    /// The problem: a lowercase fragment.
     pub message: String,
 }
 
@@ -76,52 +79,51 @@ impl InputSchema {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn check(&self, input: &Payload, run: &RunNames) -> Result<Payload, Vec<InputProblem>> {
-        let length = input.as_bytes().len();
-        if length > PAYLOAD_BYTES_MAX {
-            let told =
-                format!("the input has {length} bytes; at most {PAYLOAD_BYTES_MAX} are taken");
-            return Err(vec![InputProblem::new("", told)]);
-        }
+        within_limit(input)?;
         if self.fields.is_empty() {
             return Ok(input.clone());
         }
-        let value = input.parse::<Value>().map_err(|cause| {
-            vec![InputProblem::new("", format!("the input is no JSON: {cause}"))]
-        })?;
-        let given = match value {
-            Value::Object(given) => given,
-            Value::Null => Map::new(),
-            other @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
-                let told = format!("expected a table of inputs, found {}", value::shown(&other));
-                return Err(vec![InputProblem::new("", told)]);
-            }
+        let json = if input.is_null() { b"{}" } else { input.as_bytes() };
+        let Some(given) = Parts::of_table(json) else {
+            let found = input.to_json();
+            let told = format!("expected a table of inputs, found {}", value::shown(&found));
+            return Err(vec![InputProblem::new("", told)]);
         };
-        self.check_table(given, run)
+        let given = given.filter_map(|(key, value)| Some((unquoted(key)?, value)));
+        self.check_table(given.collect(), run)
     }
 
     fn check_table(
         &self,
-        mut given: Map<String, Value>,
+        given: IndexMap<Cow<'_, str>, &[u8]>,
         run: &RunNames,
     ) -> Result<Payload, Vec<InputProblem>> {
         let mut problems = Vec::new();
-        let mut checked = Map::new();
+        let mut checked = Builder::default();
+        checked.table();
         for field in &self.fields {
-            let value = match given.shift_remove(field.name.as_ref()) {
-                Some(value) => Some(value),
-                None => field.default(run, &mut problems),
+            let value = match given.get(field.name.as_ref()) {
+                Some(value) => Some(Cow::Borrowed(*value)),
+                None => field.default(run, &mut problems).map(Cow::Owned),
             };
-            if let Some(value) = value {
+            if let Some(json) = value {
+                let value = Json::read(&json);
                 field.shape.check(&value, &mut field.name.to_string(), &mut problems);
-                checked.insert(field.name.to_string(), value);
+                checked.key(&field.name);
+                if let Err(error) = checked.json(&json) {
+                    problems.push(InputProblem::new(&field.name, error.to_string()));
+                }
             }
         }
-        problems.extend(given.keys().map(|key| self.unknown(key)));
+        let known: HashSet<&str> = self.fields.iter().map(|field| field.name.as_ref()).collect();
+        let unknown = given.keys().filter(|key| !known.contains(key.as_ref()));
+        problems.extend(unknown.take(PROBLEMS_MAX).map(|key| self.unknown(key)));
         if !problems.is_empty() {
             return Err(problems);
         }
-        let whole = Payload::of(&checked);
-        whole.map_err(|cause| vec![InputProblem::new("", cause.to_string())])
+        let checked = checked.finish();
+        within_limit(&checked)?;
+        Ok(checked)
     }
 
     fn unknown(&self, key: &str) -> InputProblem {
@@ -136,8 +138,18 @@ impl InputSchema {
     }
 }
 
+/// The limit of an input; its defaults count.
+fn within_limit(input: &Payload) -> Result<(), Vec<InputProblem>> {
+    let length = input.as_bytes().len();
+    if length <= PAYLOAD_BYTES_MAX {
+        return Ok(());
+    }
+    let told = format!("the input has {length} bytes; at most {PAYLOAD_BYTES_MAX} are taken");
+    Err(vec![InputProblem::new("", told)])
+}
+
 impl Field {
-    fn default(&self, run: &RunNames, problems: &mut Vec<InputProblem>) -> Option<Value> {
+    fn default(&self, run: &RunNames, problems: &mut Vec<InputProblem>) -> Option<Vec<u8>> {
         let Some(default) = &self.default else {
             if !self.optional {
                 problems.push(InputProblem::new(&self.name, "missing"));
@@ -145,9 +157,8 @@ impl Field {
             return None;
         };
         let names = Names { run: run.clone(), ..Names::default() };
-        let rendered = default.render(&names).map_err(|error| error.to_string());
-        match rendered.and_then(|value| value.parse().map_err(|error| format!("{error}"))) {
-            Ok(value) => Some(value),
+        match default.render(&names) {
+            Ok(value) => Some(value.as_bytes().to_vec()),
             Err(error) => {
                 problems.push(InputProblem::new(&self.name, format!("its default: {error}")));
                 None
@@ -170,7 +181,7 @@ fn compile(name: &str, field: &InputField, check: &mut Check<'_>) -> Option<Fiel
 
 /// `None` where it was refused.
 fn compile_default(
-    default: &Spanned<Value>,
+    default: &Spanned<Json>,
     owner: &str,
     check: &mut Check<'_>,
 ) -> Option<Template> {
@@ -190,7 +201,7 @@ fn compile_default(
 /// A default may read `run`, and nothing else.
 fn check_default(template: &Template, site: &Site<'_>, mut cursor: Cursor, check: &mut Check<'_>) {
     for expression in template.expressions() {
-        let base = cursor.next(check.text, expression.source());
+        let base = cursor.next(check, expression.source());
         let reads = expression.reads();
         let inputs = reads.input.iter().map(|read| ("input", &read.offset));
         let steps = reads.steps.iter().map(|read| ("steps", &read.offset));

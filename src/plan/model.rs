@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::definition::{Durability, FailFast, OnCrash, RetryRule, SecretSource, Tolerate};
+use crate::definition::{
+    Durability, FailFast, OnCrash, RetentionKeys, RetryRule, SecretSource, Tolerate,
+};
 use crate::id::{DefinitionHash, Name};
 
-/// A node: `0..plan.nodes.len()`. Top-level nodes come first, in topological order; then the
-/// nodes of each inline body, each body in topological order.
+/// A node: `0..plan.nodes.len()`, its place in the definition's list. The list has the top-level steps
+/// in the file's order, then, in the order of their owners in the list, the steps of each body in the
+/// file's order: the direct children of a step are contiguous, at any depth.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
@@ -31,8 +34,13 @@ pub struct Plan {
     pub name: Name,
     /// Its version.
     pub hash: DefinitionHash,
-    /// The text it was made from, kept with its runs.
-    pub source: Source,
+    /// The edition of the rules by which its text is compiled.
+    pub edition: u16,
+    /// The text it was made from.
+    pub text: Arc<str>,
+    /// The folder of the file that it was loaded from: runs that are started get it. It is not part of the
+    /// version, and is not stored with it.
+    pub folder: Option<Arc<Path>>,
     /// `description`
     pub description: Option<String>,
     /// `labels`
@@ -41,11 +49,12 @@ pub struct Plan {
     pub nodes: Box<[Node]>,
     /// How many of `nodes` are top-level.
     pub top: u32,
-    /// The top-level nodes in the file's order.
-    pub file_order: Box<[NodeId]>,
-    /// All nodes: the top-level ones sorted by id, then each body's, in the places of its nodes.
+    /// All nodes, those of each level in topological order; the levels stand in the list's order, so
+    /// that the top-level nodes are the first `top`, and a body has the places of its nodes.
+    pub order: Box<[NodeId]>,
+    /// All nodes, those of each level sorted by id; a level has the places of its nodes.
     pub by_id: Box<[NodeId]>,
-    /// What the input must be.
+    /// The schema of the input.
     pub input: super::InputSchema,
     /// `[output]`
     pub output: Option<super::Template>,
@@ -63,19 +72,10 @@ pub struct Plan {
     pub fail_fast: FailFast,
     /// Attempts of one run at once.
     pub max_parallel: Option<u32>,
-    /// -100..=100
+    /// `[retention]`
+    pub retention: RetentionKeys,
+    /// `priority`, -100..=100: of the steps that wrote none.
     pub priority: i8,
-}
-
-/// Where a definition came from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Source {
-    /// The TOML text.
-    pub text: Arc<str>,
-    /// The file's path as it was given, or a made-up one such as `<builder>`.
-    pub path: Arc<str>,
-    /// The folder in which its commands run; `None`: where the process runs.
-    pub folder: Option<Arc<Path>>,
 }
 
 /// A step.
@@ -83,24 +83,28 @@ pub struct Source {
 pub struct Node {
     /// The step's id.
     pub id: Name,
-    /// The fan-out whose body this belongs to.
+    /// The step whose body this belongs to.
     pub parent: Option<NodeId>,
-    /// What it does.
+    /// Its verb.
     pub verb: Verb,
+    /// The nodes of its inline body.
+    pub body: Option<Range<u32>>,
     /// The own condition.
     pub when: Option<super::Expression>,
-    /// What it waits for: `depends_on` and references together, each once.
+    /// Its dependencies: `depends_on` and references together, each once, all of its own level. What
+    /// its body reads of its level is an edge of it.
     pub needs: Box<[Need]>,
-    /// Who waits for it.
+    /// Those of `needs` that no join counts, sorted.
+    pub only_read: Box<[NodeId]>,
+    /// The nodes that wait for it.
     pub dependents: Box<[NodeId]>,
-    /// When the dependencies are enough.
+    /// When its dependencies are enough.
     pub join: Join,
     /// `for_each`
     pub fan: Option<FanOut>,
-    /// What flows in.
+    /// The source of its input.
     pub input: InputFrom,
-    /// Nodes whose values its expressions and templates read; for a body node the top-level and
-    /// the sibling nodes. (A body node sees the steps of its own item and the top-level ones.)
+    /// Nodes whose values its expressions and templates read: of its own level or of an enclosing one.
     pub reads: Box<[NodeId]>,
     /// Retry rules in order; empty: one attempt.
     pub retry: Box<[RetryRule]>,
@@ -114,8 +118,8 @@ pub struct Node {
     pub on_crash: OnCrash,
     /// The place in `plan.queues`.
     pub queue: u16,
-    /// The workflow's and the step's own, resolved: -100..=100.
-    pub priority: i8,
+    /// `priority`, -100..=100, where the step wrote one.
+    pub priority: Option<i8>,
     /// The handler's idempotency key; default: run, step and item.
     pub idempotency_key: Option<super::Template>,
 }
@@ -127,6 +131,9 @@ pub struct Need {
     pub node: NodeId,
     /// Whether its output is read without asking (`is defined`, `default`): then its skip is ours.
     pub data: bool,
+    /// Whether a join counts it: it stands in `depends_on` or `pipeline`, or nothing does. What is not
+    /// counted is only waited for.
+    pub counted: bool,
 }
 
 /// When a step's dependencies are enough.
@@ -152,11 +159,9 @@ pub struct FanOut {
     /// How many items may fail. `None`: every item runs, and the step fails if any failed; given:
     /// once more have failed, no new item starts.
     pub tolerate: Option<Tolerate>,
-    /// The nodes of the inline body; `None`: the node's own verb runs for each item.
-    pub body: Option<Range<u32>>,
 }
 
-/// What flows into a verb.
+/// The source of a verb's input.
 #[derive(Debug)]
 pub enum InputFrom {
     /// The run's input (a root step without `with`).
@@ -171,7 +176,7 @@ pub enum InputFrom {
     With(super::Template),
 }
 
-/// What a step does.
+/// The verb of a step.
 #[derive(Debug)]
 pub enum Verb {
     /// Calls a registered handler.
@@ -182,7 +187,7 @@ pub enum Verb {
     Http(Box<HttpPlan>),
     /// Waits; the template gives a duration such as `5s`.
     Sleep(super::Template),
-    /// Runs the inline body for each item.
+    /// Runs the inline body: once, or for each item.
     Body,
 }
 
@@ -199,7 +204,7 @@ pub struct CommandPlan {
     pub output: Output,
 }
 
-/// What is run.
+/// The command line.
 #[derive(Debug)]
 pub enum Program {
     /// By `sh -c`; each expression becomes one quoted word.

@@ -1,24 +1,14 @@
-//! What expressions name: each name exists and is known where it stands; each step named is an edge.
+//! Checks the names in expressions: each exists and is known where it stands. Each step is an edge.
 
 use std::ops::Range;
 
-use super::EDGES_MAX;
-use super::check::{Check, suggestion};
+use super::check::suggestion;
 use super::compile::Compiler;
+use super::edge::{EdgeSource, SpannedEdge};
 use super::site::{Cursor, Site};
-use super::steps::{StepIndex, Steps};
+use super::steps::StepIndex;
 use crate::definition::{Diagnostic, Span};
 use crate::expression::{Expression, StepField, StepRead};
-
-/// A step that another one waits for.
-#[derive(Debug, Clone)]
-pub(super) struct Need {
-    pub on: StepIndex,
-    /// Its output is read without asking.
-    pub data: bool,
-    /// Where that is said.
-    pub span: Span,
-}
 
 /// An expression at its place.
 struct Placed<'p> {
@@ -34,7 +24,7 @@ impl Placed<'_> {
 }
 
 impl Compiler<'_, '_, '_> {
-    /// Takes up what the expressions of one value name.
+    /// Checks the names in the expressions of one value.
     pub(super) fn resolve(
         &mut self,
         expressions: &[&Expression],
@@ -42,7 +32,7 @@ impl Compiler<'_, '_, '_> {
         mut cursor: Cursor,
     ) {
         for expression in expressions {
-            let base = cursor.next(self.check.text, expression.source());
+            let base = cursor.next(self.check, expression.source());
             let placed = Placed { site, cursor: &cursor, base };
             self.resolve_one(expression, &placed);
         }
@@ -125,27 +115,38 @@ impl Compiler<'_, '_, '_> {
         let Some(on) = self.steps.visible(from, &read.id) else {
             return self.unknown_step_read(&read.id, span, placed);
         };
-        let is_fan_out = self.steps.all[on].definition.for_each.is_some();
-        if read.field == StepField::Failed && !is_fan_out {
-            let told = format!("step `{}` is no fan-out and has no failed items", read.id);
+        if read.field == StepField::Failed && !self.steps.is_fan_out(on) {
+            let told = format!("step `{}` is not a fan-out and has no failed items", read.id);
             let problem = Diagnostic::warning("no-failed-items", told, span.clone());
             self.check.report(problem.label("always empty").help("read `.error` or `.status`"));
         }
-        let need = Need { on, data: read.needs_output(), span };
+        let need = SpannedEdge { on, data: read.needs_output(), source: EdgeSource::Read, span };
         match from {
             None => self.output_reads.push(on),
             Some(step) => self.read(step, need),
         }
     }
 
-    /// A step reads another one: an edge, of its own or, from inside of a body to the outside, of the
-    /// fan-out.
-    fn read(&mut self, step: StepIndex, need: Need) {
+    /// A step reads another one: an edge of its own or, where that stands on an enclosing level, of the
+    /// owner that stands there too.
+    fn read(&mut self, step: StepIndex, mut need: SpannedEdge) {
         self.drafts[step].reads.push(need.on);
-        let parent = self.steps.all[step].parent;
-        let is_outside = self.steps.all[need.on].parent.is_none();
-        let waits = parent.filter(|_| is_outside).unwrap_or(step);
+        let waits = self.steps.beside(step, need.on).unwrap_or(step);
+        if waits == need.on && waits != step {
+            return self.own_owner(step, need);
+        }
+        if waits != step {
+            need.source = EdgeSource::BodyRead;
+        }
         self.needs[waits].push(need);
+    }
+
+    /// A step of a body reads the step that the body belongs to.
+    fn own_owner(&mut self, step: StepIndex, need: SpannedEdge) {
+        let (step, owner) = (self.steps.path(step), self.steps.path(need.on));
+        let told = format!("step `{step}` reads `{owner}`, in whose body it stands");
+        let problem = Diagnostic::error("cycle", told, need.span).label("ends after this step");
+        self.check.report(problem.help("read the steps of the body"));
     }
 
     fn unknown_step_read(&mut self, id: &str, span: Span, placed: &Placed<'_>) {
@@ -153,15 +154,24 @@ impl Compiler<'_, '_, '_> {
         let told = format!("{owner} reads `steps.{id}`, but there is no step `{id}`");
         let mut problem = Diagnostic::error("unknown-step", told, span).label("not a step");
         if self.check.suggests() {
-            let parent = placed.site.step.and_then(|step| self.steps.all[step].parent);
-            problem.help = if let Some(fan_out) = self.steps.body_with(id) {
-                let fan_out = self.steps.path(fan_out);
-                Some(format!("`{id}` is inside of `{fan_out}`: read `steps.{fan_out}.output`"))
-            } else {
-                suggestion(id, self.steps.ids(parent))
+            let from = placed.site.step;
+            problem.help = match self.steps.body_with(id) {
+                Some(owner) => Some(self.inside_of(owner, id, from)),
+                None => suggestion(id, self.steps.visible_ids(from)),
             };
         }
         self.check.report(problem);
+    }
+
+    /// A step is read that stands in a body: its owner may be what can be read instead.
+    fn inside_of(&self, owner: StepIndex, id: &str, from: Option<StepIndex>) -> String {
+        let inside = format!("`{id}` is inside of `{}`", self.steps.path(owner));
+        let name = self.steps.all[owner].id;
+        if self.steps.visible(from, name.as_str()) == Some(owner) {
+            format!("{inside}: read `steps.{name}.output`")
+        } else {
+            format!("{inside}, and what is inside of a body is read only there")
+        }
     }
 
     fn all_steps(&mut self, span: Span, placed: &Placed<'_>) {
@@ -193,7 +203,9 @@ impl Compiler<'_, '_, '_> {
         for on in &self.steps.all[step].definition.depends_on {
             match self.steps.find(parent, &on.value) {
                 Some(index) => {
-                    self.needs[step].push(Need { on: index, data: false, span: on.span.clone() });
+                    let span = on.span.clone();
+                    let source = EdgeSource::Named;
+                    self.needs[step].push(SpannedEdge { on: index, data: false, source, span });
                 }
                 None => self.unknown_dependency(step, parent, &on.value, on.span.clone()),
             }
@@ -216,17 +228,19 @@ impl Compiler<'_, '_, '_> {
         self.check.report(problem);
     }
 
-    /// What to do about a dependency that is none: it may stand inside or outside of a body.
+    /// What to do about a dependency that does not exist on this level: it may be inside or outside a body.
     fn other_level(&self, parent: Option<StepIndex>, id: &str) -> Option<String> {
-        if let Some(parent) = parent.filter(|_| self.steps.find(None, id).is_some()) {
-            let fan_out = self.steps.path(parent);
-            let put = format!("put it into `depends_on` of `{fan_out}`");
+        if let Some(parent) = parent
+            && let Some(outer) = self.steps.visible(Some(parent), id)
+            && let Some(owner) = self.steps.beside(parent, outer)
+        {
+            let put = format!("put it into `depends_on` of `{}`", self.steps.path(owner));
             return Some(format!("`{id}` is outside of the body: {put}"));
         }
-        match self.steps.body_with(id).filter(|_| parent.is_none()) {
-            Some(fan_out) => {
-                let fan_out = self.steps.path(fan_out);
-                Some(format!("`{id}` is inside of `{fan_out}`: depend on `{fan_out}`"))
+        match self.steps.body_with(id).filter(|owner| self.steps.all[*owner].parent == parent) {
+            Some(owner) => {
+                let owner = &self.steps.all[owner].id;
+                Some(format!("`{id}` is inside of `{owner}`: depend on `{owner}`"))
             }
             None => suggestion(id, self.steps.ids(parent)),
         }
@@ -248,39 +262,11 @@ impl Compiler<'_, '_, '_> {
                 continue;
             };
             if let Some(on) = before.filter(|on| *on != step) {
-                self.needs[step].push(Need { on, data: false, span: id.span.clone() });
+                let span = id.span.clone();
+                let source = EdgeSource::Named;
+                self.needs[step].push(SpannedEdge { on, data: false, source, span });
             }
             before = Some(step);
         }
     }
-}
-
-/// Each edge once, and not more than may be.
-pub(super) fn settle(
-    steps: &Steps<'_>,
-    mut needs: Vec<Vec<Need>>,
-    check: &mut Check<'_>,
-) -> Vec<Vec<Need>> {
-    // By dependency: the step that was last seen to need it, and where in its list.
-    let mut marks: Vec<(usize, usize)> = vec![(usize::MAX, 0); steps.all.len()];
-    let mut edges = 0;
-    for (step, list) in needs.iter_mut().enumerate() {
-        let mut kept: Vec<Need> = Vec::with_capacity(list.len());
-        for need in list.drain(..) {
-            let (last, place) = marks[need.on];
-            if last == step {
-                kept[place].data |= need.data;
-            } else {
-                marks[need.on] = (step, kept.len());
-                kept.push(need);
-            }
-        }
-        edges += kept.len();
-        *list = kept;
-    }
-    if edges > EDGES_MAX {
-        let told = format!("the workflow has {edges} edges; at most {EDGES_MAX} are allowed");
-        check.report(Diagnostic::error("too-many-edges", told, 0..0).label("too many"));
-    }
-    needs
 }

@@ -1,4 +1,4 @@
-//! Where an expression stands: what it may name there, and its place in the file.
+//! The place of an expression in the file, and the names that it may use there.
 
 use std::ops::Range;
 
@@ -19,7 +19,7 @@ pub(super) struct Site<'s> {
     pub may: May,
 }
 
-/// Which of the names are known there that are not known everywhere.
+/// Whether the names that are not known everywhere may be used at a place.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct May {
     pub item: bool,
@@ -51,8 +51,8 @@ impl Cursor {
     }
 
     /// Where the next expression with this text begins; `None` where it is written with escapes.
-    pub(super) fn next(&mut self, text: &str, source: &str) -> Option<usize> {
-        let found = self.at + text.get(self.at..self.end)?.find(source)?;
+    pub(super) fn next(&mut self, check: &mut Check<'_>, source: &str) -> Option<usize> {
+        let found = check.find(source, self.at..self.end)?;
         self.at = found + source.len();
         Some(found)
     }
@@ -74,7 +74,7 @@ pub(super) fn refuse(
     errors: Vec<CompileError>,
 ) {
     for error in errors {
-        let base = cursor.next(check.text, &error.source);
+        let base = cursor.next(check, &error.source);
         let span = cursor.place(base, &error.offset);
         let told = format!("{}: {}", site.owner, error.message);
         let mut problem = Diagnostic::error("bad-expression", told, span).label("here");

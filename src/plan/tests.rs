@@ -5,9 +5,12 @@ use expect_test::{Expect, expect};
 use super::*;
 use crate::definition::Span;
 
+mod bodies;
+mod growth;
 mod inputs;
 mod problems;
 mod scale;
+mod stored;
 
 fn loaded(text: &str) -> Result<Loaded, Vec<Diagnostic>> {
     load("test.toml", text, None, &KnownTasks::Any)
@@ -46,12 +49,15 @@ fn check(text: &str, expected: Expect) {
     expected.assert_eq(&problems(text, &KnownTasks::Any));
 }
 
-/// The nodes of a plan, one a line.
+/// The nodes of the plan of a text, one a line.
 fn drawn(text: &str) -> String {
-    let plan = match loaded(text) {
-        Ok(loaded) => loaded.plan,
-        Err(problems) => return problems.iter().map(|p| told(text, p) + "\n").collect(),
-    };
+    match loaded(text) {
+        Ok(loaded) => draw(&loaded.plan),
+        Err(problems) => problems.iter().map(|p| told(text, p) + "\n").collect(),
+    }
+}
+
+fn draw(plan: &Plan) -> String {
     let list = |nodes: &mut dyn Iterator<Item = NodeId>| {
         nodes.map(|node| plan.path(node)).collect::<Vec<_>>().join(" ")
     };
@@ -61,7 +67,11 @@ fn drawn(text: &str) -> String {
         let needs: Vec<_> = node
             .needs
             .iter()
-            .map(|need| format!("{}{}", plan.path(need.node), if need.data { "!" } else { "" }))
+            .map(|need| {
+                let mark = if need.data { "!" } else { "" };
+                let uncounted = if need.counted { "" } else { "?" };
+                format!("{}{mark}{uncounted}", plan.path(need.node))
+            })
             .collect();
         let input = match &node.input {
             InputFrom::Run => "run".to_owned(),
@@ -75,7 +85,10 @@ fn drawn(text: &str) -> String {
             write!(out, " reads [{}]", list(&mut node.reads.iter().copied())).unwrap();
         }
         if let Some(fan) = &node.fan {
-            write!(out, " fan {:?} body {:?}", fan.list, fan.body).unwrap();
+            write!(out, " fan {:?}", fan.list).unwrap();
+        }
+        if let Some(body) = &node.body {
+            write!(out, " body {body:?}").unwrap();
         }
         writeln!(out, " {}", plan.queue(id)).unwrap();
     }
@@ -112,11 +125,11 @@ queue = "slow"
 sent = "${{ steps.send.output }}"
 "#;
     expect![[r#"
-        0 list needs [] input run default
-        1 extra needs [list] input list reads [list] default
-        2 pack needs [list! extra] input Template[Expression(steps.list.output.rows), Expression(steps.extra.output | default(0))] reads [list extra] default
-        3 send needs [pack] input pack default
-        4 all needs [send extra] input Template[Expression(steps)] reads [extra send] slow
+        0 send needs [pack] input pack default
+        1 pack needs [list! extra] input Template[Expression(steps.list.output.rows), Expression(steps.extra.output | default(0))] reads [list extra] default
+        2 list needs [] input run default
+        3 extra needs [list] input list reads [list] default
+        4 all needs [send extra] input Template[Expression(steps)] reads [send extra] slow
         waves list | extra | pack | send | all
         longest list extra pack send all
         roots list leaves all
@@ -158,10 +171,10 @@ depends_on = ["files"]
     expect![[r#"
         0 list needs [] input run default
         1 day needs [] input run default
-        2 files needs [list! day!] input item reads [list] fan Expression(steps.list.output) body Some(4..7) default
+        2 files needs [list! day!?] input item reads [list] fan Expression(steps.list.output) body 4..7 default
         3 done needs [files] input files default
-        4 files.fetch needs [] input item reads [list] default
-        5 files.clean needs [files.fetch] input files.fetch reads [day] default
+        4 files.clean needs [files.fetch] input files.fetch reads [day] default
+        5 files.fetch needs [] input item reads [list] default
         6 files.count needs [files.fetch files.clean] input [files.fetch files.clean] default
         waves list day | files | done
         longest list files done

@@ -1,4 +1,4 @@
-//! Warns of times that cannot fit into each other, and counts what has to fit into a number.
+//! Warns of times that cannot fit into each other, and limits the number of queues.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -73,7 +73,7 @@ fn rule_problem(
 ) -> Option<Diagnostic> {
     let within = rule.within?;
     let delay = match rule.delay {
-        Delay::Of(delay) => delay.min(rule.max_delay),
+        Delay::Of(delay) => delay.min(rule.longest_delay()),
         Delay::RetryAfter => Duration::ZERO,
     };
     let whole = format_duration(within);

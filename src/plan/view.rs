@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::{Node, NodeId, Plan};
+use super::{Node, NodeId, Plan, Verb};
+use crate::definition::SecretSource;
 use crate::id::Name;
 
 /// An edge, as a picture needs it.
@@ -25,17 +26,11 @@ impl Plan {
         &self.nodes[id.index()]
     }
 
-    /// The node with this id at the top, or `fan_out.step` in a body.
+    /// The node with this id at the top, or `owner.step` in a body, and so on down.
     pub fn find(&self, path: &str) -> Option<NodeId> {
-        let (id, step) = match path.split_once('.') {
-            Some((fan_out, step)) => (fan_out, Some(step)),
-            None => (path, None),
-        };
-        let node = self.find_in(0..self.top, id)?;
-        match step {
-            Some(step) => self.find_in(self.node(node).fan.as_ref()?.body.clone()?, step),
-            None => Some(node),
-        }
+        let mut ids = path.split('.');
+        let top = self.find_in(0..self.top, ids.next()?)?;
+        ids.try_fold(top, |owner, id| self.find_in(self.node(owner).body.clone()?, id))
     }
 
     fn find_in(&self, level: Range<u32>, id: &str) -> Option<NodeId> {
@@ -46,22 +41,70 @@ impl Plan {
 
     /// How the node is named to people: `fetch`, or `files.fetch` in a body.
     pub fn path(&self, id: NodeId) -> String {
-        let node = self.node(id);
-        match node.parent {
-            Some(parent) => format!("{}.{}", self.node(parent).id, node.id),
-            None => node.id.to_string(),
+        let ids: Vec<&str> =
+            self.line(id).into_iter().map(|node| self.node(node).id.as_str()).collect();
+        ids.join(".")
+    }
+
+    /// How the node is named in these items of the fan-outs around it: `files[3].fetch`. The last one is
+    /// an item of its own, where it runs its verb for each.
+    pub fn path_of_items(&self, id: NodeId, items: &[u32]) -> String {
+        let mut items = items.iter();
+        let mut path = String::new();
+        for node in self.line(id).into_iter().map(|id| self.node(id)) {
+            if !path.is_empty() {
+                path.push('.');
+            }
+            path.push_str(node.id.as_str());
+            if node.fan.is_some()
+                && let Some(item) = items.next()
+            {
+                path.extend(["[", item.to_string().as_str(), "]"]);
+            }
+        }
+        path
+    }
+
+    /// The steps in whose bodies a node stands, from the top down, and the node itself.
+    pub fn line(&self, id: NodeId) -> Vec<NodeId> {
+        let mut line = vec![id];
+        let mut at = id;
+        while let Some(parent) = self.node(at).parent {
+            line.push(parent);
+            at = parent;
+        }
+        line.reverse();
+        line
+    }
+
+    /// Whether an attempt of a node asks for the folder of the run: for a command, a file that it saves,
+    /// or a secret in a file.
+    pub fn needs_folder(&self, node: NodeId) -> bool {
+        let is_file = |(_, source): &(String, SecretSource)| match source {
+            SecretSource::File(_) => true,
+            SecretSource::Env(_) => false,
+        };
+        match &self.node(node).verb {
+            Verb::Run(_) | Verb::Http(_) => true,
+            Verb::Task(_) => self.secrets.iter().any(is_file),
+            Verb::Sleep(_) | Verb::Body => false,
         }
     }
 
-    /// The top-level nodes in topological order.
-    pub fn top(&self) -> impl DoubleEndedIterator<Item = NodeId> + use<> {
+    /// The top-level nodes in the file's order.
+    pub fn top(&self) -> impl DoubleEndedIterator<Item = NodeId> + ExactSizeIterator + use<> {
         (0..self.top).map(NodeId)
     }
 
-    /// The nodes of the inline body of a fan-out, in topological order; none, where it has no body.
-    pub fn body(&self, fan_out: NodeId) -> impl DoubleEndedIterator<Item = NodeId> + use<> {
-        let fan = self.node(fan_out).fan.as_ref();
-        fan.and_then(|fan| fan.body.clone()).unwrap_or_default().map(NodeId)
+    /// The nodes of the inline body of a step, in the file's order; none, where it has no body.
+    pub fn body(&self, owner: NodeId) -> impl DoubleEndedIterator<Item = NodeId> + use<> {
+        self.node(owner).body.clone().unwrap_or_default().map(NodeId)
+    }
+
+    /// The nodes of a level in topological order: the range is `0..top` or that of a body.
+    pub fn sorted(&self, level: Range<u32>) -> &[NodeId] {
+        let places = NodeId(level.start).index()..NodeId(level.end).index();
+        self.order.get(places).unwrap_or_default()
     }
 
     /// The top-level nodes that wait for nothing.
@@ -88,8 +131,8 @@ impl Plan {
         let depths = self.depths();
         let deepest = depths.iter().max().map_or(0, |deepest| deepest + 1);
         let mut waves = vec![Vec::new(); deepest];
-        for node in &self.file_order {
-            waves[depths[node.index()]].push(*node);
+        for node in self.top() {
+            waves[depths[node.index()]].push(node);
         }
         waves
     }
@@ -100,7 +143,7 @@ impl Plan {
         let depth = |node: &NodeId| depths[node.index()];
         let mut chain = Vec::new();
         // Of equals the first one in the file's order.
-        let mut next = self.file_order.iter().rev().copied().max_by_key(depth);
+        let mut next = self.top().rev().max_by_key(depth);
         while let Some(node) = next {
             chain.push(node);
             let above = self.node(node).needs.iter().map(|need| need.node);
@@ -118,8 +161,8 @@ impl Plan {
     /// By top-level node: how many stand before it on the longest way.
     fn depths(&self) -> Vec<usize> {
         let mut depths = vec![0; usize::try_from(self.top).unwrap_or(0)];
-        for node in self.top() {
-            let above = self.node(node).needs.iter().map(|need| depths[need.node.index()] + 1);
+        for node in self.sorted(0..self.top) {
+            let above = self.node(*node).needs.iter().map(|need| depths[need.node.index()] + 1);
             depths[node.index()] = above.max().unwrap_or(0);
         }
         depths

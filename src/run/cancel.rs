@@ -1,42 +1,42 @@
 //! The end of what has not ended: a cancelled run, its `timeout`, `fail_fast`.
 
-use super::fault::{Fault, planted};
-use super::unit::{PastEnd, Phase};
-use super::{Act, Effect, Event, Failure, Run, RunState, Stop, Unit};
+use super::scope::ScopeBlock;
+use super::unit::{Activity, PastEnd, Phase, UnitEnd, Wait};
+use super::{ApplyContext, Effect, Event, Failure, Run, RunState, Stop, Unit};
 use crate::clock::Timestamp;
 use crate::definition::FailFast;
 use crate::plan::Plan;
 
 impl Run {
     /// Somebody wants the run to end, or its time is up.
-    pub(super) fn decide_cancel(
+    pub(crate) fn decide_cancel(
         &self,
         reason: Box<str>,
         timed_out: bool,
         at: Timestamp,
         out: &mut Vec<Event>,
     ) {
-        let cancelled = self.last.as_ref().is_some_and(|last| last.cancel.is_some());
+        let cancelled = self.ending.as_ref().is_some_and(|ending| ending.cancel.is_some());
         if !self.state.is_end() && !cancelled {
             out.push(Event::CancelRequested { at, reason, timed_out });
         }
     }
 
     /// The end was asked for: everything that has not ended is to be cancelled.
-    pub(super) fn request_cancel(&mut self, reason: &str, timed_out: bool) {
+    pub(crate) fn request_cancel(&mut self, reason: &str, timed_out: bool) {
         self.stop = Stop::Run;
-        self.last.get_or_insert_default().cancel = Some((reason.into(), timed_out));
+        self.ending.get_or_insert_default().cancel = Some((reason.into(), timed_out));
         if self.state == RunState::Pending {
             // Nothing was laid out, nothing is open: the run ends at once.
             self.state = RunState::Running;
+            self.alarm = None;
         }
         self.sweep();
     }
 
     /// A step failed for good, and that was not allowed.
-    pub(super) fn fail_fast(&mut self, plan: &Plan) {
+    pub(crate) fn fail_fast(&mut self, plan: &Plan) {
         let stop = match plan.fail_fast {
-            _ if planted(Fault::SlowFail) => return,
             FailFast::Off => return,
             FailFast::Stop => Stop::Starts,
             FailFast::Cancel => Stop::Attempts,
@@ -47,111 +47,124 @@ impl Run {
         }
     }
 
-    /// Puts whatever the stop ends into the worklist.
+    /// Queues every unit that the stop cancels.
     fn sweep(&mut self) {
         let only_starts = self.stop == Stop::Starts;
         for unit in self.tops() {
-            let phase = self.units[unit.node.index()].phase;
-            let runs = matches!(phase, Phase::Running | Phase::Tried | Phase::Fanned);
-            let deaf = planted(Fault::DeafRetries) && phase == Phase::Retrying;
-            let goes_on = only_starts && runs;
-            if !phase.is_end() && !goes_on && !deaf {
+            let goes_on = |phase: Phase| match phase {
+                Phase::Active(Activity::Running | Activity::Scopes) | Phase::Judged(_) => {
+                    only_starts
+                }
+                Phase::Ended(_) => true,
+                Phase::Pending(_) | Phase::Waiting(_) | Phase::Active(Activity::Queued) => false,
+            };
+            if !goes_on(self.phase(unit)) {
                 self.work.push_back(unit);
             }
         }
         if !only_starts {
             return;
         }
-        let fans: Vec<usize> = self.live_fans().collect();
-        for place in fans {
-            self.stop_items(place);
-            let fan = &self.fans[place];
-            if fan.is_over(self.stop) {
-                self.work.push_back(Unit::of(fan.node));
+        let blocks: Vec<usize> = self.live_blocks().collect();
+        for place in blocks {
+            self.stop_scopes(place);
+            let block = &self.arena.blocks[place];
+            if block.is_over(self.stop) {
+                self.work.push_back(block.owner);
             }
         }
     }
 
     /// Whether nothing of this unit may start any more.
-    pub(super) fn is_stopped(&self, plan: &Plan, unit: Unit) -> bool {
-        self.stop != Stop::Nothing
-            || (unit.has_item()
-                && self.fan_at(plan, unit.node).is_some_and(|at| self.fans[at].is_stopped(unit)))
+    pub(crate) fn is_stopped(&self, unit: Unit) -> bool {
+        self.stop != Stop::Nothing || self.block_around(unit).is_some_and(ScopeBlock::is_stopped)
     }
 
     /// Whether a unit that has neither ended nor is to be judged is to be cancelled.
-    pub(super) fn is_condemned(&self, plan: &Plan, unit: Unit, phase: Phase) -> bool {
+    pub(crate) fn is_condemned(&self, unit: Unit, phase: Phase) -> bool {
         match phase {
-            Phase::Running | Phase::Fanned => matches!(self.stop, Stop::Attempts | Stop::Run),
-            Phase::Pending(_)
-            | Phase::Held
-            | Phase::Queued
-            | Phase::Retrying
-            | Phase::Sleeping
-            | Phase::Parked => self.is_stopped(plan, unit),
-            Phase::Tried
-            | Phase::Interrupted
-            | Phase::Crashed
-            | Phase::Succeeded
-            | Phase::Failed
-            | Phase::Skipped
-            | Phase::SkippedFor(_)
-            | Phase::Blocked(_)
-            | Phase::Cancelled => false,
+            Phase::Active(Activity::Running | Activity::Scopes) => {
+                matches!(self.stop, Stop::Attempts | Stop::Run)
+            }
+            Phase::Pending(_) | Phase::Waiting(_) | Phase::Active(Activity::Queued) => {
+                self.is_stopped(unit)
+            }
+            Phase::Judged(_) | Phase::Ended(_) => false,
         }
     }
 
-    /// A unit is cancelled, a fan-out with all its items.
-    pub(super) fn cancel_unit(&mut self, unit: Unit, act: &mut Act<'_>) {
-        if self.phase(act.plan, unit).is_end() {
+    /// A unit is cancelled, one that opened scopes with all of them.
+    pub(crate) fn cancel_unit(&mut self, unit: Unit, context: &mut ApplyContext<'_>) {
+        if self.phase(unit).is_end() {
             return;
         }
-        self.cut_short(unit, act);
-        self.end_unit(unit, Phase::Cancelled, act);
+        self.cut_short(unit, context);
+        self.end_unit(unit, UnitEnd::Cancelled, context);
     }
 
     /// Stops what of a unit is under way.
-    pub(super) fn cut_short(&mut self, unit: Unit, act: &mut Act<'_>) {
-        let at = act.at;
-        let phase = self.phase(act.plan, unit);
-        if phase == Phase::Fanned
-            && let Some(place) = self.fan_at(act.plan, unit.node)
+    pub(crate) fn cut_short(&mut self, unit: Unit, context: &mut ApplyContext<'_>) {
+        let phase = self.phase(unit);
+        if phase == Phase::SCOPES
+            && let Some(place) = self.block_of_owner(unit)
         {
-            self.close_items(place, act);
+            self.close_scopes(place, context);
         }
-        let Some(state) = self.unit_mut(act.plan, unit) else { return };
-        if matches!(phase, Phase::Running | Phase::Sleeping) {
-            state.note(at, PastEnd::Cancelled);
+        let Some(state) = self.unit_mut(unit) else { return };
+        if matches!(phase, Phase::RUNNING | Phase::Waiting(Wait::Sleep)) {
+            state.note(context.at, PastEnd::Cancelled);
         }
-        if matches!(phase, Phase::Queued | Phase::Running) {
-            act.effects.push(Effect::Abort { unit, fencing: state.fencing });
+        let dispatch = state.dispatch;
+        if matches!(phase, Phase::QUEUED | Phase::RUNNING) {
+            context.effects.push(Effect::Abort { unit, dispatch });
         }
-        if phase == Phase::Parked {
-            act.effects.push(Effect::Exhume { unit });
+        if phase == Phase::PARKED {
+            context.effects.push(Effect::RemoveDeadLetter { unit, dispatch });
         }
     }
 
     /// A unit failed for good.
-    pub(super) fn fail_unit(&mut self, unit: Unit, failure: &Failure, act: &mut Act<'_>) {
-        let Some(state) = self.unit_mut(act.plan, unit) else { return };
-        let old = state.phase;
+    pub(crate) fn fail_unit(
+        &mut self,
+        unit: Unit,
+        failure: &Failure,
+        context: &mut ApplyContext<'_>,
+    ) {
+        let old = self.phase(unit);
+        let allowed = context.plan.node(unit.node).allow_failure;
+        let Some(state) = self.unit_mut(unit) else { return };
         state.note_final(failure);
-        let allowed = act.plan.node(unit.node).allow_failure;
-        if old == Phase::Parked {
+        let dispatch = state.dispatch;
+        if old == Phase::PARKED {
             // It was given up: that settles its dead letter.
-            act.effects.push(Effect::Exhume { unit });
-        } else if old == Phase::Fanned
-            && let Some(place) = self.fan_at(act.plan, unit.node)
+            context.effects.push(Effect::RemoveDeadLetter { unit, dispatch });
+        } else if old == Phase::SCOPES
+            && let Some(place) = self.block_of_owner(unit)
         {
-            // It fails through its items, and they have their own dead letters.
-            self.close_items(place, act);
-        } else if !allowed && !planted(Fault::NoDeadLetter) {
-            act.effects.push(Effect::Bury { unit });
+            // It fails through its scopes, and their units have their own dead letters.
+            self.close_scopes(place, context);
+        } else if !allowed {
+            let dispatch = self.failed_dispatch(unit);
+            context.effects.push(Effect::AddDeadLetter { unit, dispatch });
         }
-        self.end_unit(unit, Phase::Failed, act);
-        if !unit.has_item() && !allowed {
-            self.fail_fast(act.plan);
+        self.end_unit(unit, UnitEnd::Failed, context);
+        if unit.is_top() && !allowed {
+            self.fail_fast(context.plan);
         }
+    }
+
+    /// The dispatch that failed. A failure without an attempt takes one, so that its dead letter
+    /// has a number of its own.
+    fn failed_dispatch(&mut self, unit: Unit) -> u32 {
+        let known = self.unit(unit).map_or(0, |state| state.dispatch);
+        if known > 0 {
+            return known;
+        }
+        let dispatch = self.next_dispatch();
+        if let Some(state) = self.unit_mut(unit) {
+            state.dispatch = dispatch;
+        }
+        dispatch
     }
 }
 

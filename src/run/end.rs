@@ -1,23 +1,18 @@
 //! How a run ends.
 
-use super::table::index;
-use super::unit::Phase;
-use super::{Act, Effect, Event, Failure, Run, RunState, Unit};
+use super::unit::{Phase, UnitEnd};
+use super::{ApplyContext, Effect, Event, Failure, Run, RunState, Unit};
 use crate::clock::Timestamp;
 use crate::definition::{ErrorClass, format_duration};
+use crate::expression::EvalError;
 use crate::payload::Payload;
 use crate::plan::{NodeId, Plan};
 
 impl Run {
     /// Everything has ended: what the run comes to.
-    pub(super) fn decide_end(&self, plan: &Plan, at: Timestamp) -> Event {
-        let failed = |failure: Failure| Event::Ended {
-            at,
-            state: RunState::Failed,
-            output: Payload::NULL,
-            failure: Some(Box::new(failure)),
-        };
-        match self.last.as_ref().and_then(|last| last.cancel.as_ref()) {
+    pub(crate) fn decide_end(&self, plan: &Plan, at: Timestamp) -> Event {
+        let failed = |failure| failed(failure, at);
+        match self.ending.as_ref().and_then(|ending| ending.cancel.as_ref()) {
             Some((_, true)) => {
                 let limit = plan.timeout.map(format_duration).unwrap_or_default();
                 return failed(Failure::new(
@@ -34,36 +29,34 @@ impl Run {
         if self.is_incomplete(plan) {
             return cancelled(at);
         }
-        match self.final_output(plan) {
-            Ok(output) => Event::Ended { at, state: RunState::Succeeded, output, failure: None },
-            Err(failure) => failed(failure),
+        if plan.output.is_some() {
+            return self.decide_output(plan, at);
         }
+        let (state, output) = (RunState::Succeeded, self.leaf_output(plan));
+        Event::Ended { at, state, output, failure: None }
     }
 
     /// The step that makes the run a failure: the first that failed and was not allowed to; the
     /// first that failed at all, where nothing succeeded.
     fn failed_step(&self, plan: &Plan) -> Option<NodeId> {
         let (mut allowed, mut succeeded) = (None, false);
-        for unit in self.tops() {
-            match self.units[unit.node.index()].phase {
-                Phase::Succeeded => succeeded = true,
-                Phase::Failed if !plan.node(unit.node).allow_failure => return Some(unit.node),
-                Phase::Failed => allowed = allowed.or(Some(unit.node)),
-                Phase::Pending(_)
-                | Phase::Held
-                | Phase::Queued
-                | Phase::Running
-                | Phase::Fanned
-                | Phase::Tried
-                | Phase::Interrupted
-                | Phase::Crashed
-                | Phase::Retrying
-                | Phase::Sleeping
-                | Phase::Parked
-                | Phase::Skipped
-                | Phase::SkippedFor(_)
-                | Phase::Blocked(_)
-                | Phase::Cancelled => {}
+        for unit in plan.sorted(0..plan.top).iter().copied().map(Unit::top) {
+            match self.phase(unit) {
+                Phase::Ended(UnitEnd::Succeeded) => succeeded = true,
+                Phase::Ended(UnitEnd::Failed) if !plan.node(unit.node).allow_failure => {
+                    return Some(unit.node);
+                }
+                Phase::Ended(UnitEnd::Failed) => allowed = allowed.or(Some(unit.node)),
+                Phase::Ended(
+                    UnitEnd::Skipped
+                    | UnitEnd::SkippedFor(_)
+                    | UnitEnd::Blocked(_)
+                    | UnitEnd::Cancelled,
+                )
+                | Phase::Pending(_)
+                | Phase::Waiting(_)
+                | Phase::Active(_)
+                | Phase::Judged(_) => {}
             }
         }
         allowed.filter(|_| !succeeded)
@@ -71,7 +64,7 @@ impl Run {
 
     fn step_failure(&self, plan: &Plan, id: NodeId) -> Failure {
         let step = &plan.node(id).id;
-        match self.units.get(id.index()).and_then(|state| state.failure()) {
+        match self.unit(Unit::top(id)).and_then(|state| state.failure()) {
             Some(failure) => {
                 let message = format!("step `{step}` failed: {}", failure.message);
                 Failure::new(failure.class.clone(), message)
@@ -80,44 +73,51 @@ impl Run {
         }
     }
 
-    /// `[output]`; without it the output of the only leaf, or a table of the leaves' outputs.
-    fn final_output(&self, plan: &Plan) -> Result<Payload, Failure> {
-        if let Some(template) = &plan.output {
-            let names = self.names_of(plan, &plan.output_reads, None);
-            return template.render(&names).map_err(|error| {
-                Failure::new(ErrorClass::Invalid, format!("`[output]`: {error}"))
-            });
-        }
-        let is_leaf = |id: &NodeId| {
-            let dependents = &plan.node(*id).dependents;
-            dependents.iter().all(|dependent| index(dependent.0) >= self.units.len())
-        };
-        let mut leaves = plan.file_order.iter().copied().filter(is_leaf);
+    /// Without an `[output]`: the output of the only leaf, or a table of the leaves' outputs.
+    fn leaf_output(&self, plan: &Plan) -> Payload {
+        let is_leaf = |id: &NodeId| plan.node(*id).dependents.is_empty();
+        let mut leaves = plan.top().filter(is_leaf);
         let (first, second) = (leaves.next(), leaves.next());
-        let Some(first) = first else { return Ok(Payload::NULL) };
+        let Some(first) = first else { return Payload::NULL };
         let Some(second) = second else {
-            return Ok(self.output_of(plan, Unit::of(first)).unwrap_or_default());
+            return self.output_of(plan, Unit::top(first)).unwrap_or_default();
         };
-        Ok(self.table(plan, [first, second].into_iter().chain(leaves), Unit::NO_ITEM))
+        self.table(plan, Unit::top(first), [first, second].into_iter().chain(leaves))
     }
 
     /// The run came to its end.
-    pub(super) fn end(
+    pub(crate) fn end(
         &mut self,
         state: RunState,
         output: &Payload,
         failure: Option<&Failure>,
-        act: &mut Act<'_>,
+        context: &mut ApplyContext<'_>,
     ) {
         self.state = state;
-        self.ended = act.at;
-        let last = self.last.get_or_insert_default();
-        last.output = output.clone();
-        last.failure = failure.cloned().map(Box::new);
+        self.ended = context.at;
+        let ending = self.ending.get_or_insert_default();
+        ending.output = output.clone();
+        ending.failure = failure.cloned().map(Box::new);
+        ending.evaluation = None;
         self.work.clear();
         self.held.clear();
-        act.effects.push(Effect::End);
+        self.waits.clear();
+        self.alarm = None;
+        context.effects.push(Effect::End);
     }
+}
+
+/// The end of a run whose `[output]` has this value, or none.
+pub(super) fn with_output(output: Result<Payload, EvalError>, at: Timestamp) -> Event {
+    match output {
+        Ok(output) => Event::Ended { at, state: RunState::Succeeded, output, failure: None },
+        Err(error) => failed(Failure::new(ErrorClass::Invalid, format!("`[output]`: {error}")), at),
+    }
+}
+
+fn failed(failure: Failure, at: Timestamp) -> Event {
+    let failure = Some(Box::new(failure));
+    Event::Ended { at, state: RunState::Failed, output: Payload::NULL, failure }
 }
 
 fn cancelled(at: Timestamp) -> Event {

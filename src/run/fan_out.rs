@@ -1,396 +1,305 @@
-//! Fan-outs: items start within `max_parallel`, end in any order, and are gathered in theirs.
+//! Fan-outs and groups: scopes start within `max_parallel`, end in any order, and are gathered in
+//! theirs.
 
-use std::collections::VecDeque;
-
-use serde::{Deserialize, Serialize};
-
-use super::fault::{Fault, planted};
-use super::join::waiting;
-use super::table::{count, index};
-use super::unit::{Phase, UnitState};
-use super::{Act, Event, Failure, Run, Stop, Unit};
+use super::limit::bytes;
+use super::scope::{NewScopes, ScopeBlock, ScopeKind, ScopePhase};
+use super::table::index;
+use super::unit::{Phase, UnitEnd};
+use super::{ApplyContext, Event, Failure, Run, Stop, Unit};
 use crate::clock::Timestamp;
 use crate::definition::{ErrorClass, Tolerate};
 use crate::payload::Payload;
-use crate::plan::{FanOut, NodeId, Plan, Verb};
+use crate::plan::{NodeId, Plan, Verb};
 
-/// A fan-out whose list is known.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Fan {
-    /// The fan-out.
-    pub(super) node: NodeId,
-    /// The first node that runs for each item: of the body, or the fan-out itself.
-    pub(super) first: u32,
-    /// How many nodes run for each item.
-    pub(super) width: u32,
-    /// The list.
-    pub(super) items: Vec<Item>,
-    /// The units of item 0, of item 1 …
-    pub(super) units: Vec<UnitState>,
-    /// The highest fencing number that a list before this one came to.
-    pub(super) fencing: u32,
-    /// Reopened items, to start before `next`.
-    pub(super) again: VecDeque<u32>,
-    /// The first item that has never started.
-    pub(super) next: u32,
-    /// Items under way.
-    pub(super) active: u32,
-    /// Items that failed.
-    pub(super) failed: u32,
-    /// Items that were cancelled under way.
-    pub(super) cancelled: u32,
-    /// More failed than `tolerate` says: no new item starts.
-    pub(super) stopped: bool,
-    /// The array of the results, once gathered.
-    pub(super) output: Payload,
-}
-
-/// One item.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Item {
-    /// Its place in the list holds this.
-    pub(super) value: Payload,
-    /// Its units that have not ended.
-    pub(super) open: u32,
-    /// Where it stands.
-    pub(super) state: ItemState,
-    /// A unit of it failed for good.
-    pub(super) failed: bool,
-    /// A unit of it was stopped.
-    pub(super) cancelled: bool,
-}
-
-/// Where an item stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum ItemState {
-    /// Has not started.
-    Waiting,
-    /// Under way.
-    Active,
-    /// Done.
-    Succeeded,
-    /// Failed.
-    Failed,
-    /// Stopped, or never started.
-    Cancelled,
-}
-
-impl Fan {
-    /// A fan-out over this list, of which nothing has started.
-    fn new(plan: &Plan, id: NodeId, spec: &FanOut, items: &[Payload]) -> Self {
-        let (first, width) =
-            spec.body.as_ref().map_or((id.0, 1), |body| (body.start, body.end - body.start));
-        let waits = |inner: u32| {
-            if inner == id.0 { 0 } else { waiting(plan, plan.node(NodeId(inner))) }
-        };
-        let waits: Vec<u32> = (first..first + width).map(waits).collect();
-        let item = |value: &Payload| Item {
-            value: value.clone(),
-            open: width,
-            state: ItemState::Waiting,
-            failed: false,
-            cancelled: false,
-        };
-        Self {
-            node: id,
-            first,
-            width,
-            items: items.iter().map(item).collect(),
-            units: items.iter().flat_map(|_| waits.iter().copied().map(UnitState::new)).collect(),
-            fencing: 0,
-            again: VecDeque::new(),
-            next: 0,
-            active: 0,
-            failed: 0,
-            cancelled: 0,
-            stopped: false,
-            output: Payload::NULL,
-        }
-    }
-
-    /// The place in `units` of a unit.
-    pub(super) fn place(&self, unit: Unit) -> Option<usize> {
-        let inner = unit.node.0.checked_sub(self.first)?;
-        let fits = inner < self.width && index(unit.item) < self.items.len();
-        fits.then(|| index(unit.item) * index(self.width) + index(inner))
-    }
-
-    /// Whether no unit of this one's kind may start: the verb of an item, when too many have
-    /// failed. The body of an item that has started goes on to its end.
-    pub(super) fn is_stopped(&self, unit: Unit) -> bool {
-        self.stopped && unit.node == self.node
-    }
-
-    /// Whether more items have failed than may.
-    fn is_exceeded(&self, fan: &FanOut) -> bool {
-        let failed = self.failed.saturating_sub(u32::from(planted(Fault::LooseTolerance)));
-        match fan.tolerate {
-            None => failed > 0,
-            Some(Tolerate::Count(items)) => failed > items,
+impl ScopeBlock {
+    /// Whether more scopes have failed than may.
+    fn is_exceeded(&self, tolerate: Option<Tolerate>) -> bool {
+        match tolerate {
+            None => self.failed > 0,
+            Some(Tolerate::Count(items)) => self.failed > items,
             Some(Tolerate::Percent(percent)) => {
-                f64::from(failed) * 100.0 > percent * f64::from(count(self.items.len()))
+                f64::from(self.failed) * 100.0 > percent * f64::from(self.count())
             }
         }
     }
-
-    /// Whether nothing is under way and nothing will be.
-    pub(super) fn is_over(&self, stop: Stop) -> bool {
-        self.active == 0 && (!self.has_unstarted() || self.stopped || stop != Stop::Nothing)
-    }
-
-    /// Whether there are items that have not started.
-    fn has_unstarted(&self) -> bool {
-        !self.again.is_empty() || index(self.next) < self.items.len()
-    }
 }
 
-/// The fan-out of a node that has one.
-fn fan_of(plan: &Plan, id: NodeId) -> Option<&FanOut> {
-    plan.node(id).fan.as_ref()
+/// How many scopes of a block may fail.
+fn tolerate(plan: &Plan, block: &ScopeBlock) -> Option<Tolerate> {
+    plan.node(block.owner.node).fan.as_ref().and_then(|fan| fan.tolerate)
 }
 
 impl Run {
     /// The list is known: the first items start.
-    pub(super) fn fan_out(&mut self, id: NodeId, items: &[Payload], act: &mut Act<'_>) {
-        let Some(spec) = fan_of(act.plan, id) else { return };
-        let fan = Fan::new(act.plan, id, spec, items);
-        let place = if let Some(place) = self.fan_at(act.plan, id) {
-            let old = std::mem::replace(&mut self.fans[place], fan);
-            inherit(&mut self.fans[place], old);
-            place
-        } else {
-            self.fans.push(fan);
-            self.fans.len() - 1
-        };
-        let Some(state) = self.turn(act.plan, Unit::of(id), Phase::Fanned) else { return };
-        state.slot = count(place);
-        state.started = act.at;
-        self.start_items(place, act);
+    pub(crate) fn fan_out(
+        &mut self,
+        unit: Unit,
+        items: &[Payload],
+        context: &mut ApplyContext<'_>,
+    ) {
+        let nodes =
+            context.plan.node(unit.node).body.clone().unwrap_or(unit.node.0..unit.node.0 + 1);
+        let new = NewScopes { owner: unit, kind: ScopeKind::Item, nodes, values: items };
+        self.enter(&new, context);
     }
 
-    /// Starts items, as far as they may.
-    pub(super) fn start_items(&mut self, place: usize, act: &mut Act<'_>) {
-        let id = self.fans[place].node;
-        let max = fan_of(act.plan, id).and_then(|fan| fan.max_parallel).unwrap_or(u32::MAX);
+    /// The steps of a group may run.
+    pub(crate) fn open_group(&mut self, unit: Unit, context: &mut ApplyContext<'_>) {
+        let nodes = context.plan.node(unit.node).body.clone().unwrap_or_default();
+        let values = &[Payload::NULL];
+        let new = NewScopes { owner: unit, kind: ScopeKind::Group, nodes, values };
+        self.enter(&new, context);
+    }
+
+    fn enter(&mut self, new: &NewScopes<'_>, context: &mut ApplyContext<'_>) {
+        if self.turn(new.owner, Phase::SCOPES).is_none() {
+            return;
+        }
+        let place = self.open_scopes(context.plan, new);
+        let slot = super::unit::Slot::of_scopes(self.arena.blocks[place].first);
+        if let Some(state) = self.unit_mut(new.owner) {
+            state.slot = slot;
+            state.started = context.at;
+        }
+        self.start_scopes(place, context);
+    }
+
+    /// Starts scopes, as far as they may.
+    pub(crate) fn start_scopes(&mut self, place: usize, context: &mut ApplyContext<'_>) {
+        let owner = self.arena.blocks[place].owner;
+        let fan = context.plan.node(owner.node).fan.as_ref();
+        let max = fan.and_then(|fan| fan.max_parallel).unwrap_or(u32::MAX);
         while self.stop == Stop::Nothing {
-            let fan = &mut self.fans[place];
-            if fan.stopped || fan.active >= max {
+            let block = &mut self.arena.blocks[place];
+            if block.stopped || block.active >= max {
                 break;
             }
-            let item = match fan.again.pop_front() {
-                Some(item) => item,
-                None if index(fan.next) < fan.items.len() => {
-                    fan.next += 1;
-                    fan.next - 1
+            let scope = match block.again.pop_front() {
+                Some(scope) => scope,
+                None if block.next < block.count() => {
+                    block.next += 1;
+                    block.next - 1
                 }
                 None => break,
             };
-            if fan.items[index(item)].state != ItemState::Waiting {
+            let state = &mut block.scopes[index(scope)];
+            if state.phase != ScopePhase::Waiting {
                 continue;
             }
-            fan.items[index(item)].state = ItemState::Active;
-            fan.active += 1;
-            self.start_item(place, item, act);
+            state.phase = ScopePhase::Active;
+            block.active += 1;
+            self.start_scope(place, scope, context);
         }
-        if self.fans[place].is_over(self.stop) {
-            self.work.push_back(Unit::of(id));
+        if self.arena.blocks[place].is_over(self.stop) {
+            self.work.push_back(owner);
         }
     }
 
-    fn start_item(&mut self, place: usize, item: u32, act: &mut Act<'_>) {
-        let fan = &self.fans[place];
-        let (id, first, width) = (fan.node, fan.first, fan.width);
-        if first != id.0 {
-            let units = (first..first + width).map(|inner| Unit::item(NodeId(inner), item));
-            for unit in units {
-                if self.is_decidable(act.plan, unit) {
+    fn start_scope(&mut self, place: usize, scope: u32, context: &mut ApplyContext<'_>) {
+        let block = &self.arena.blocks[place];
+        let (units, own_verb) = (block.units_of(scope), block.runs_own_verb());
+        for unit in units {
+            if !own_verb {
+                // One that was opened again with its scopes goes on with its own scope.
+                if self.phase(unit) == Phase::SCOPES
+                    && let Some(inner) = self.block_of_owner(unit)
+                {
+                    self.start_scopes(inner, context);
+                } else if self.is_decidable(context.plan, unit) {
                     self.work.push_back(unit);
                 }
+            } else if self.is_asked_first(context.plan, unit) {
+                self.work.push_back(unit);
+            } else {
+                self.admit(unit, context);
             }
-        } else if matches!(act.plan.node(id).verb, Verb::Sleep(_)) {
-            self.work.push_back(Unit::item(id, item));
-        } else {
-            self.admit(Unit::item(id, item), act);
         }
     }
 
-    /// A unit of an item has ended; the item with it, if it was the last one.
-    pub(super) fn item_unit_ended(&mut self, unit: Unit, phase: Phase, act: &mut Act<'_>) {
-        let plan = act.plan;
-        let Some(place) = self.fan_at(plan, unit.node) else { return };
+    /// Whether an item of a fan-out's own verb is decided about before it runs.
+    fn is_asked_first(&self, plan: &Plan, unit: Unit) -> bool {
+        matches!(plan.node(unit.node).verb, Verb::Sleep(_)) || self.lacks_output(plan, unit)
+    }
+
+    /// A unit within a scope has ended; the scope with it, if it was the last one.
+    pub(crate) fn scope_unit_ended(
+        &mut self,
+        unit: Unit,
+        end: UnitEnd,
+        context: &mut ApplyContext<'_>,
+    ) {
+        let plan = context.plan;
+        let Some(place) = self.arena.block_of(unit.scope) else { return };
         let run_stopped = self.stop != Stop::Nothing;
-        let fan = &mut self.fans[place];
-        let own_verb = unit.node == fan.node;
-        let stopped = run_stopped || fan.is_stopped(unit);
-        let Some(item) = fan.items.get_mut(index(unit.item)) else { return };
-        item.failed |= phase == Phase::Failed && (own_verb || !plan.node(unit.node).allow_failure);
-        item.cancelled |= phase == Phase::Cancelled && stopped;
-        item.open = item.open.saturating_sub(1);
-        if item.open > 0 || item.state != ItemState::Active {
+        let block = &mut self.arena.blocks[place];
+        let own_verb = block.runs_own_verb();
+        let stopped = run_stopped || block.is_stopped();
+        let scope = block.place_of(unit.scope);
+        let Some(state) = block.scopes.get_mut(index(scope)) else { return };
+        state.failed |= end == UnitEnd::Failed && (own_verb || !plan.node(unit.node).allow_failure);
+        state.cancelled |= end == UnitEnd::Cancelled && stopped;
+        state.open = state.open.saturating_sub(1);
+        if state.open > 0 || state.phase != ScopePhase::Active {
             return;
         }
-        item.state = match (item.failed, item.cancelled) {
-            (true, _) => ItemState::Failed,
-            (false, true) => ItemState::Cancelled,
-            (false, false) => ItemState::Succeeded,
+        state.phase = match (state.failed, state.cancelled) {
+            (true, _) => ScopePhase::Failed,
+            (false, true) => ScopePhase::Cancelled,
+            (false, false) => ScopePhase::Succeeded,
         };
-        fan.failed += u32::from(item.failed);
-        fan.cancelled += u32::from(item.cancelled && !item.failed);
-        fan.active -= 1;
-        let Some(spec) = fan_of(plan, fan.node) else { return };
-        if !fan.stopped && spec.tolerate.is_some() && fan.is_exceeded(spec) {
-            fan.stopped = true;
-            self.stop_items(place);
+        block.failed += u32::from(state.failed);
+        block.cancelled += u32::from(state.cancelled && !state.failed);
+        block.active -= 1;
+        let tolerate = tolerate(plan, block);
+        if !block.stopped && tolerate.is_some() && block.is_exceeded(tolerate) {
+            block.stopped = true;
+            self.stop_scopes(place);
         }
-        self.start_items(place, act);
+        self.start_scopes(place, context);
     }
 
-    /// Puts the units of items that may be stopped into the worklist.
-    pub(super) fn stop_items(&mut self, place: usize) {
-        let units = self.item_units(place).zip(&self.fans[place].units);
+    /// Queues the units of a block that may be stopped.
+    pub(crate) fn stop_scopes(&mut self, place: usize) {
+        let block = &self.arena.blocks[place];
+        let units = block.units().zip(&self.units[block.all_places()]);
         let busy = units.filter(|(_, state)| state.phase.is_busy()).map(|(unit, _)| unit);
         self.work.extend(busy);
     }
 
-    /// All items have ended: what the fan-out comes to.
-    pub(super) fn judge_items(&self, plan: &Plan, id: NodeId, at: Timestamp, out: &mut Vec<Event>) {
-        let Some(place) = self.fan_at(plan, id) else { return };
-        let fan = &self.fans[place];
-        let Some(spec) = fan_of(plan, id) else { return };
-        if fan.is_exceeded(spec) {
-            let failure = Box::new(self.items_failure(plan, place));
-            out.push(Event::Failed { unit: Unit::of(id), at, failure });
-        } else if fan.cancelled > 0 || fan.has_unstarted() {
-            out.push(Event::Cancelled { unit: Unit::of(id), at });
+    /// All scopes of a unit have ended: what it comes to.
+    pub(crate) fn judge_scopes(
+        &self,
+        plan: &Plan,
+        unit: Unit,
+        at: Timestamp,
+        out: &mut Vec<Event>,
+    ) {
+        let Some(place) = self.block_of_owner(unit) else { return };
+        let block = &self.arena.blocks[place];
+        if block.is_exceeded(tolerate(plan, block)) {
+            let failure = Box::new(self.scopes_failure(plan, block));
+            out.push(Event::Failed { unit, at, failure });
+        } else if block.cancelled > 0 || block.has_unstarted() {
+            out.push(Event::Cancelled { unit, at });
+        } else if let Some(failure) = self.is_too_much(plan, unit, block.bytes) {
+            out.push(Event::Failed { unit, at, failure: Box::new(failure) });
         } else {
-            out.push(Event::Gathered { node: id, at });
+            out.push(Event::Gathered { unit, at });
         }
     }
 
     /// `2 of 5 items failed; item 1: out of stock`, with the class of the first one.
-    fn items_failure(&self, plan: &Plan, place: usize) -> Failure {
-        let fan = &self.fans[place];
-        let all = fan.items.len();
-        let first = (0..all).find(|&item| fan.items[item].state == ItemState::Failed);
-        let cause = first.and_then(|item| self.item_failure(plan, place, count(item)));
-        let (class, message) = cause.map_or((ErrorClass::Permanent, ""), |(_, failure)| {
-            (failure.class.clone(), failure.message.as_ref())
-        });
-        let first = first.unwrap_or_default();
-        Failure::new(
-            class,
-            format!("{} of {all} items failed; item {first}: {message}", fan.failed),
-        )
+    fn scopes_failure(&self, plan: &Plan, block: &ScopeBlock) -> Failure {
+        let all = block.count();
+        let is_failed = |scope: &u32| block.scopes[index(*scope)].phase == ScopePhase::Failed;
+        let first = (0..all).find(is_failed).unwrap_or_default();
+        let cause = self.scope_failure(plan, block, first);
+        let class = cause.map_or(ErrorClass::Permanent, |(_, failure)| failure.class.clone());
+        let message = cause.map_or("", |(_, failure)| failure.message.as_ref());
+        let message = match (block.kind, cause) {
+            (ScopeKind::Group, Some((id, _))) => {
+                format!("step `{}` failed: {message}", plan.node(id).id)
+            }
+            (ScopeKind::Group, None) => "a step of it failed".to_owned(),
+            (ScopeKind::Item | ScopeKind::Iteration, _) => {
+                format!("{} of {all} items failed; item {first}: {message}", block.failed)
+            }
+        };
+        Failure::new(class, message)
     }
 
-    /// Why an item failed: its first unit that did.
-    pub(super) fn item_failure(
+    /// Why a scope failed: its first unit that did.
+    pub(crate) fn scope_failure(
         &self,
         plan: &Plan,
-        place: usize,
-        item: u32,
+        block: &ScopeBlock,
+        scope: u32,
     ) -> Option<(NodeId, &Failure)> {
-        let fan = &self.fans[place];
-        (fan.first..fan.first + fan.width).find_map(|inner| {
-            let id = NodeId(inner);
-            let state = fan.units.get(fan.place(Unit::item(id, item))?)?;
-            let counts = id == fan.node || !plan.node(id).allow_failure;
-            let failed = state.phase == Phase::Failed && counts;
+        block.nodes().zip(&self.units[block.places(scope)]).find_map(|(id, state)| {
+            let counts = id == block.owner.node || !plan.node(id).allow_failure;
+            let failed = state.phase == Phase::FAILED && counts;
             failed.then(|| state.failure()).flatten().map(|failure| (id, failure))
         })
     }
 
-    /// The results become the fan-out's output.
-    pub(super) fn gather(&mut self, id: NodeId, act: &mut Act<'_>) {
-        let Some(place) = self.fan_at(act.plan, id) else { return };
-        self.fans[place].output = self.results(act.plan, place);
-        self.end_unit(Unit::of(id), Phase::Succeeded, act);
+    /// The results become the output of the unit whose scopes they are.
+    pub(crate) fn gather(&mut self, unit: Unit, context: &mut ApplyContext<'_>) {
+        let Some(place) = self.block_of_owner(unit) else { return };
+        let output = self.results(context.plan, &self.arena.blocks[place]);
+        let new = bytes(&output);
+        let old = bytes(&std::mem::replace(&mut self.arena.blocks[place].output, output));
+        self.count_bytes(unit, old, new);
+        self.end_unit(unit, UnitEnd::Succeeded, context);
     }
 
-    /// The fan-out ends before all its items have: what is left of them is cancelled.
-    pub(super) fn close_items(&mut self, place: usize, act: &mut Act<'_>) {
-        for unit in self.item_units(place) {
-            if !self.phase(act.plan, unit).is_end() {
-                self.cut_short(unit, act);
-                self.turn(act.plan, unit, Phase::Cancelled);
+    /// A unit ends before all its scopes have: what is left of them is cancelled.
+    pub(crate) fn close_scopes(&mut self, place: usize, context: &mut ApplyContext<'_>) {
+        for unit in self.arena.blocks[place].units() {
+            if !self.phase(unit).is_end() {
+                self.cut_short(unit, context);
+                self.turn(unit, Phase::CANCELLED);
             }
         }
-        let fan = &mut self.fans[place];
-        for item in &mut fan.items {
-            if matches!(item.state, ItemState::Waiting | ItemState::Active) {
-                item.state = ItemState::Cancelled;
-                item.open = 0;
-                fan.cancelled += 1;
+        let block = &mut self.arena.blocks[place];
+        for scope in &mut block.scopes {
+            if matches!(scope.phase, ScopePhase::Waiting | ScopePhase::Active) {
+                scope.phase = ScopePhase::Cancelled;
+                scope.open = 0;
+                block.cancelled += 1;
             }
         }
-        fan.again.clear();
-        fan.next = count(fan.items.len());
-        fan.active = 0;
+        block.again.clear();
+        block.next = block.count();
+        block.active = 0;
     }
 
-    /// The array of the results, `null` in the place of an item that failed.
-    fn results(&self, plan: &Plan, place: usize) -> Payload {
-        let fan = &self.fans[place];
-        let mut text = Vec::with_capacity(2 + 16 * fan.items.len());
+    /// The array of the results of items, `null` in the place of one that failed; the table that a
+    /// group gives.
+    fn results(&self, plan: &Plan, block: &ScopeBlock) -> Payload {
+        if block.kind == ScopeKind::Group {
+            let mut text = Vec::new();
+            self.write_result(plan, block, 0, &mut text);
+            return Payload::from_trusted(text);
+        }
+        let mut text = Vec::with_capacity(2 + 16 * block.scopes.len());
         text.push(b'[');
-        let items = 0..count(fan.items.len());
-        let write = |item: u32| {
+        for (scope, state) in (0..).zip(&block.scopes) {
             if text.len() > 1 {
                 text.push(b',');
             }
-            if fan.items[index(item)].state == ItemState::Succeeded {
-                self.write_result(plan, fan, item, &mut text);
+            if state.phase == ScopePhase::Succeeded {
+                self.write_result(plan, block, scope, &mut text);
             } else {
                 text.extend_from_slice(b"null");
             }
-        };
-        if planted(Fault::ShuffledItems) {
-            items.rev().for_each(write);
-        } else {
-            items.for_each(write);
         }
         text.push(b']');
         Payload::from_trusted(text)
     }
 
-    /// The result of one item: what its verb gave, or a table of what its body's steps gave.
-    fn write_result(&self, plan: &Plan, fan: &Fan, item: u32, text: &mut Vec<u8>) {
-        let output = |inner: u32| {
-            let state = fan.units.get(fan.place(Unit::item(NodeId(inner), item))?)?;
-            let output = self.outputs.get(index(state.slot)).map_or(&b"null"[..], |p| p.as_bytes());
-            (state.phase == Phase::Succeeded).then_some(output)
-        };
-        if fan.first == fan.node.0 {
-            text.extend_from_slice(output(fan.first).unwrap_or(b"null"));
+    /// The result of one scope: what its verb gave, or a table of what its steps gave.
+    fn write_result(&self, plan: &Plan, block: &ScopeBlock, scope: u32, text: &mut Vec<u8>) {
+        if block.runs_own_verb() {
+            let state = &self.units[block.places(scope)][0];
+            let output = state.slot.and_then(|slot| self.outputs.get(slot.output()));
+            let output = output.filter(|_| state.phase == Phase::SUCCEEDED);
+            text.extend_from_slice(output.map_or(b"null", |output| output.as_bytes()));
             return;
         }
         text.push(b'{');
         let mut comma = false;
-        for inner in fan.first..fan.first + fan.width {
-            let Some(output) = output(inner) else { continue };
+        for unit in block.units_of(scope) {
+            let Some(output) = self.output_of(plan, unit) else { continue };
             if comma {
                 text.push(b',');
             }
             comma = true;
             text.push(b'"');
-            text.extend_from_slice(plan.node(NodeId(inner)).id.as_str().as_bytes());
+            text.extend_from_slice(plan.node(unit.node).id.as_str().as_bytes());
             text.extend_from_slice(b"\":");
-            text.extend_from_slice(output);
+            text.extend_from_slice(output.as_bytes());
         }
         text.push(b'}');
-    }
-}
-
-/// The units of a new list keep the history of those of the old one, and their fencing goes on.
-fn inherit(fan: &mut Fan, old: Fan) {
-    fan.fencing = old.units.iter().map(|unit| unit.fencing).fold(old.fencing, u32::max);
-    for unit in &mut fan.units {
-        unit.fencing = fan.fencing;
-    }
-    for (unit, mut old) in fan.units.iter_mut().zip(old.units) {
-        old.reset(true);
-        unit.more = old.more;
-        unit.slot = old.slot;
     }
 }
 

@@ -2,9 +2,8 @@
 
 use serde::Serialize;
 
-use super::fan_out::ItemState;
-use super::table::count;
-use super::unit::{Past, PastEnd, Phase, UnitState};
+use super::scope::{ScopeBlock, ScopeKind, ScopePhase};
+use super::unit::{PastAttempt, PastEnd, Phase, UnitEnd, UnitState, Wait};
 use super::{Failure, Run, RunState, StepState, Stop, Unit};
 use crate::clock::Timestamp;
 use crate::definition::ErrorClass;
@@ -72,12 +71,14 @@ pub struct StepHistory {
 /// One try.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AttemptHistory {
-    /// The item, in a fan-out.
+    /// `files[3].fetch`: what was tried.
+    pub path: Box<str>,
+    /// The item, in a fan-out; in fan-outs within each other that of the innermost.
     pub item: Option<u32>,
     /// Which try, from 1; interrupted and crashed ones are not counted.
     pub attempt: u32,
-    /// Which dispatch.
-    pub fencing: u32,
+    /// The number of its dispatch within the run.
+    pub dispatch: u32,
     /// When it started.
     pub started: Timestamp,
     /// When it ended.
@@ -148,10 +149,10 @@ impl Run {
         RunHistory {
             id: self.id,
             workflow: self.accepted.workflow.clone(),
-            definition: self.accepted.definition,
+            definition: self.definition,
             state: self.state(),
             attempt: self.attempt,
-            started_by: self.accepted.started_by.clone(),
+            started_by: self.accepted.origin.as_str().into(),
             accepted: self.accepted.at,
             began: began.then_some(self.began),
             ended: self.ended(),
@@ -159,39 +160,14 @@ impl Run {
             output: self.output().cloned(),
             error: self.failure().map(ErrorHistory::from),
             cancelled: self.cancel_reason().map(Box::from),
-            steps: plan.file_order.iter().map(|&id| self.step_history(plan, id)).collect(),
+            steps: plan.top().map(|id| self.top_history(plan, id)).collect(),
         }
     }
 
-    fn step_history(&self, plan: &Plan, id: NodeId) -> StepHistory {
-        let step = plan.node(id);
-        let Some(state) = self.units.get(id.index()) else {
-            return self.unbegun(&step.id);
-        };
-        let fan = self.fan_at(plan, id).filter(|place| !self.fans[*place].items.is_empty());
-        let mut attempts = attempts_of(state, None);
-        let mut steps = Vec::new();
-        if let Some(place) = fan {
-            let fan = &self.fans[place];
-            if fan.first == id.0 {
-                for (unit, state) in self.item_units(place).zip(&fan.units) {
-                    attempts.extend(attempts_of(state, Some(unit.item)));
-                }
-            } else {
-                let body = fan.first..fan.first + fan.width;
-                steps = body.map(|id| self.body_history(plan, place, NodeId(id))).collect();
-            }
-        }
-        StepHistory {
-            id: step.id.clone(),
-            state: state.phase.state(),
-            allowed: state.phase == Phase::Failed && step.allow_failure,
-            reason: self.reason(plan, Unit::of(id), state),
-            attempts,
-            items: fan.map(|place| self.item_counts(place)),
-            output: self.output_of(plan, Unit::of(id)),
-            error: error_of(state),
-            steps,
+    fn top_history(&self, plan: &Plan, id: NodeId) -> StepHistory {
+        match self.unit(Unit::top(id)) {
+            Some(_) => self.step_history(plan, id, &[Unit::top(id)]),
+            None => self.unbegun(&plan.node(id).id),
         }
     }
 
@@ -211,143 +187,168 @@ impl Run {
         }
     }
 
-    fn body_history(&self, plan: &Plan, place: usize, id: NodeId) -> StepHistory {
-        let fan = &self.fans[place];
-        let units = (0..count(fan.items.len())).filter_map(|item| {
-            let unit = Unit::item(id, item);
-            Some((unit, fan.units.get(fan.place(unit)?)?))
+    /// A step with all its units: one at the top, one for each scope in a body.
+    fn step_history(&self, plan: &Plan, id: NodeId, units: &[Unit]) -> StepHistory {
+        let known = || units.iter().filter_map(|unit| Some((*unit, self.unit(*unit)?)));
+        let telling = known().enumerate().max_by_key(|(place, (_, state))| {
+            (weight(state.phase.state()), std::cmp::Reverse(*place))
         });
-        let telling = units.clone().max_by_key(|(unit, state)| {
-            (weight(state.phase.state()), std::cmp::Reverse(unit.item))
-        });
+        let telling = telling.map(|(_, known)| known);
         let (state, reason, error) = match telling {
             Some((unit, state)) => {
                 (state.phase.state(), self.reason(plan, unit, state), error_of(state))
             }
             None => (StepState::Pending, None, None),
         };
+        let blocks: Vec<&ScopeBlock> = units
+            .iter()
+            .filter_map(|unit| self.block_of_owner(*unit))
+            .map(|place| &self.arena.blocks[place])
+            .collect();
+        let mut attempts: Vec<AttemptHistory> =
+            known().flat_map(|(unit, state)| self.attempts_of(plan, unit, state)).collect();
+        for block in blocks.iter().filter(|block| block.runs_own_verb()) {
+            for (unit, state) in block.units().zip(&self.units[block.all_places()]) {
+                attempts.extend(self.attempts_of(plan, unit, state));
+            }
+        }
+        let output = match units {
+            [unit] if unit.is_top() => self.output_of(plan, *unit),
+            _ => None,
+        };
         StepHistory {
             id: plan.node(id).id.clone(),
             state,
             allowed: state == StepState::Failed && plan.node(id).allow_failure,
             reason,
-            attempts: units.flat_map(|(unit, state)| attempts_of(state, Some(unit.item))).collect(),
-            items: None,
-            output: None,
+            attempts,
+            items: item_counts(&blocks),
+            output,
             error,
-            steps: Vec::new(),
+            steps: self.inner_histories(plan, id, &blocks),
         }
     }
 
-    fn item_counts(&self, place: usize) -> ItemCounts {
-        let mut counts = ItemCounts::default();
-        for item in &self.fans[place].items {
-            counts.total += 1;
-            *match item.state {
-                ItemState::Waiting => &mut counts.waiting,
-                ItemState::Active => &mut counts.active,
-                ItemState::Succeeded => &mut counts.succeeded,
-                ItemState::Failed => &mut counts.failed,
-                ItemState::Cancelled => &mut counts.cancelled,
-            } += 1;
+    /// The steps of a body, in the file's order.
+    fn inner_histories(&self, plan: &Plan, id: NodeId, blocks: &[&ScopeBlock]) -> Vec<StepHistory> {
+        let inside: Vec<&&ScopeBlock> = blocks.iter().filter(|b| !b.runs_own_verb()).collect();
+        if inside.is_empty() {
+            return Vec::new();
         }
-        counts
+        let nodes = plan.node(id).body.clone().unwrap_or_default().map(NodeId);
+        nodes
+            .map(|node| {
+                let scopes = inside.iter().flat_map(|b| (0..b.count()).map(|at| b.scope(at)));
+                let units: Vec<Unit> = scopes.map(|scope| Unit { scope, node }).collect();
+                self.step_history(plan, node, &units)
+            })
+            .collect()
     }
 
     /// Why a unit stands where it does, where that is not plain.
     fn reason(&self, plan: &Plan, unit: Unit, state: &UnitState) -> Option<String> {
-        let fate = |by: NodeId| match self.phase(plan, super::join::beside(plan, unit, by)) {
-            Phase::Blocked(_) => "was blocked",
-            Phase::Cancelled => "was cancelled",
-            Phase::Skipped | Phase::SkippedFor(_) => "was skipped",
-            Phase::Failed
+        let fate = |by: NodeId| match self.phase(self.visible(unit, by)) {
+            Phase::Ended(UnitEnd::Blocked(_)) => "was blocked",
+            Phase::Ended(UnitEnd::Cancelled) => "was cancelled",
+            Phase::Ended(UnitEnd::Skipped | UnitEnd::SkippedFor(_)) => "was skipped",
+            Phase::Ended(UnitEnd::Failed | UnitEnd::Succeeded)
             | Phase::Pending(_)
-            | Phase::Held
-            | Phase::Queued
-            | Phase::Running
-            | Phase::Fanned
-            | Phase::Tried
-            | Phase::Interrupted
-            | Phase::Crashed
-            | Phase::Retrying
-            | Phase::Sleeping
-            | Phase::Parked
-            | Phase::Succeeded => "failed",
+            | Phase::Waiting(_)
+            | Phase::Active(_)
+            | Phase::Judged(_) => "failed",
         };
+        let due = || self.waits.get(&unit).map_or(state.ended, |armed| armed.due);
         Some(match state.phase {
-            Phase::Skipped => "`when` is false".to_owned(),
-            Phase::SkippedFor(id) => {
+            Phase::Ended(UnitEnd::Skipped) => "`when` is false".to_owned(),
+            Phase::Ended(UnitEnd::SkippedFor(id)) => {
                 let what = if fate(id) == "failed" { "failed" } else { "skipped" };
                 format!("needs the output of {what} step `{}`", plan.node(id).id)
             }
-            Phase::Blocked(by) => format!("step `{}` {}", plan.node(by).id, fate(by)),
-            Phase::Cancelled => self.why_cancelled(),
-            Phase::Retrying => {
-                let due = state.more.as_ref().map_or(state.ended, |more| more.due);
-                format!("the next try is due at {due}")
+            Phase::Ended(UnitEnd::Blocked(by)) => {
+                format!("step `{}` {}", plan.node(by).id, fate(by))
             }
-            Phase::Sleeping => format!("sleeps until {}", state.ended),
-            Phase::Parked => "the process died while it ran: a person must decide".to_owned(),
-            Phase::Held => "waits for `max_parallel`".to_owned(),
-            Phase::Pending(_)
-            | Phase::Queued
-            | Phase::Running
-            | Phase::Fanned
-            | Phase::Tried
-            | Phase::Interrupted
-            | Phase::Crashed
-            | Phase::Succeeded
-            | Phase::Failed => return None,
+            Phase::Ended(UnitEnd::Cancelled) => self.why_cancelled(),
+            Phase::Waiting(Wait::Retry) => format!("the next try is due at {}", due()),
+            Phase::Waiting(Wait::Sleep) => format!("sleeps until {}", due()),
+            Phase::Waiting(Wait::Person) => {
+                "the process died while it ran: a person must decide".to_owned()
+            }
+            Phase::Waiting(Wait::Slot) => "waits for `max_parallel`".to_owned(),
+            Phase::Waiting(Wait::Evaluation) => "its expressions are being evaluated".to_owned(),
+            Phase::Ended(UnitEnd::Succeeded | UnitEnd::Failed)
+            | Phase::Pending(_)
+            | Phase::Active(_)
+            | Phase::Judged(_) => return None,
         })
     }
 
     fn why_cancelled(&self) -> String {
-        match (self.last.as_ref().and_then(|last| last.cancel.as_ref()), self.stop) {
+        match (self.ending.as_ref().and_then(|ending| ending.cancel.as_ref()), self.stop) {
             (Some((_, true)), _) => "the run's time was up".to_owned(),
             (Some((reason, false)), _) => format!("the run was cancelled: {reason}"),
             (None, Stop::Starts | Stop::Attempts) => "another step failed (`fail_fast`)".to_owned(),
             (None, Stop::Nothing | Stop::Run) => "it was not needed any more".to_owned(),
         }
     }
+
+    /// The attempts of a unit, oldest first.
+    pub(super) fn attempts_of(
+        &self,
+        plan: &Plan,
+        unit: Unit,
+        state: &UnitState,
+    ) -> Vec<AttemptHistory> {
+        let past = state.rare.as_ref().map_or(&[][..], |rare| &rare.past);
+        let opened = self.block_of_owner(unit).is_some();
+        let at_hand = match state.phase {
+            Phase::SUCCEEDED if state.dispatch > 0 && !opened => Some(AttemptState::Succeeded),
+            Phase::RUNNING | Phase::Waiting(Wait::Sleep) => Some(AttemptState::Running),
+            Phase::Pending(_)
+            | Phase::Waiting(_)
+            | Phase::Active(_)
+            | Phase::Judged(_)
+            | Phase::Ended(_) => None,
+        };
+        if past.is_empty() && at_hand.is_none() {
+            return Vec::new();
+        }
+        let path: Box<str> = self.path(plan, unit).into();
+        let item = self.items(unit).last();
+        let mut attempts: Vec<AttemptHistory> =
+            past.iter().map(|past| ended(past, path.clone(), item)).collect();
+        attempts.extend(at_hand.map(|at_hand| AttemptHistory {
+            path,
+            item,
+            attempt: state.attempt(),
+            dispatch: state.dispatch,
+            started: state.started,
+            ended: (at_hand == AttemptState::Succeeded).then_some(state.ended),
+            state: at_hand,
+            error: None,
+        }));
+        attempts
+    }
 }
 
-/// The attempts of a unit, oldest first.
-pub(super) fn attempts_of(state: &UnitState, item: Option<u32>) -> Vec<AttemptHistory> {
-    let past = state.more.as_ref().map_or(&[][..], |more| &more.past);
-    let mut attempts: Vec<AttemptHistory> = past.iter().map(|past| ended(past, item)).collect();
-    let at_hand = match state.phase {
-        Phase::Succeeded if state.fencing > 0 => AttemptState::Succeeded,
-        Phase::Running | Phase::Sleeping => AttemptState::Running,
-        Phase::Succeeded
-        | Phase::Pending(_)
-        | Phase::Held
-        | Phase::Queued
-        | Phase::Fanned
-        | Phase::Tried
-        | Phase::Interrupted
-        | Phase::Crashed
-        | Phase::Retrying
-        | Phase::Parked
-        | Phase::Failed
-        | Phase::Skipped
-        | Phase::SkippedFor(_)
-        | Phase::Blocked(_)
-        | Phase::Cancelled => return attempts,
-    };
-    let over = at_hand == AttemptState::Succeeded;
-    attempts.push(AttemptHistory {
-        item,
-        attempt: state.attempt(),
-        fencing: state.fencing,
-        started: state.started,
-        ended: over.then_some(state.ended),
-        state: at_hand,
-        error: None,
-    });
-    attempts
+/// How the items of a fan-out stand, in all scopes in which it is.
+fn item_counts(blocks: &[&ScopeBlock]) -> Option<ItemCounts> {
+    let mut counts = ItemCounts::default();
+    let mut lists = blocks.iter().filter(|block| block.kind == ScopeKind::Item).peekable();
+    lists.peek()?;
+    for scope in lists.flat_map(|block| &block.scopes) {
+        counts.total += 1;
+        *match scope.phase {
+            ScopePhase::Waiting => &mut counts.waiting,
+            ScopePhase::Active => &mut counts.active,
+            ScopePhase::Succeeded => &mut counts.succeeded,
+            ScopePhase::Failed => &mut counts.failed,
+            ScopePhase::Cancelled => &mut counts.cancelled,
+        } += 1;
+    }
+    (counts.total > 0).then_some(counts)
 }
 
-fn ended(past: &Past, item: Option<u32>) -> AttemptHistory {
+fn ended(past: &PastAttempt, path: Box<str>, item: Option<u32>) -> AttemptHistory {
     let (state, error) = match &past.end {
         PastEnd::Succeeded => (AttemptState::Succeeded, None),
         PastEnd::Failed(failure) if failure.class == ErrorClass::Timeout => {
@@ -359,9 +360,10 @@ fn ended(past: &Past, item: Option<u32>) -> AttemptHistory {
         PastEnd::Cancelled => (AttemptState::Cancelled, None),
     };
     AttemptHistory {
+        path,
         item,
         attempt: past.attempt,
-        fencing: past.fencing,
+        dispatch: past.dispatch,
         started: past.started,
         ended: Some(past.ended),
         state,
@@ -370,7 +372,7 @@ fn ended(past: &Past, item: Option<u32>) -> AttemptHistory {
 }
 
 fn error_of(state: &UnitState) -> Option<ErrorHistory> {
-    (state.phase == Phase::Failed).then(|| state.failure().map(ErrorHistory::from)).flatten()
+    (state.phase == Phase::FAILED).then(|| state.failure().map(ErrorHistory::from)).flatten()
 }
 
 /// Which state of an item tells most about a body's step: trouble first, then what goes on.

@@ -1,6 +1,8 @@
 //! What a dead letter has to say of its unit.
 
-use super::history::{AttemptHistory, attempts_of};
+use serde::Serialize;
+
+use super::history::AttemptHistory;
 use super::{AttemptSource, Failure, Run, Unit};
 use crate::definition::ErrorClass;
 use crate::expression::{EvalError, Names};
@@ -10,13 +12,18 @@ use crate::plan::{HttpBody, InputFrom, Plan, Program, Verb};
 impl Run {
     /// The attempts of one unit, oldest first.
     pub(crate) fn attempts(&self, plan: &Plan, unit: Unit) -> Vec<AttemptHistory> {
-        let item = unit.has_item().then_some(unit.item);
-        self.unit(plan, unit).map(|state| attempts_of(state, item)).unwrap_or_default()
+        self.unit(unit).map(|state| self.attempts_of(plan, unit, state)).unwrap_or_default()
+    }
+
+    /// Whether the dead letter of this dispatch of a unit stands.
+    pub(crate) fn has_letter_of(&self, plan: &Plan, unit: Unit, dispatch: u32) -> bool {
+        self.unit(unit)
+            .is_some_and(|state| state.dispatch == dispatch && self.has_letter(plan, unit, state))
     }
 
     /// Why a unit failed; of one that is parked, that the process died in it.
-    pub(crate) fn failure_at(&self, plan: &Plan, unit: Unit) -> Failure {
-        let failure = self.unit(plan, unit).and_then(|state| state.failure().cloned());
+    pub(crate) fn failure_at(&self, unit: Unit) -> Failure {
+        let failure = self.unit(unit).and_then(|state| state.failure().cloned());
         failure.unwrap_or_else(|| {
             Failure::new(ErrorClass::Poison, "the process died while the step ran")
         })
@@ -25,10 +32,10 @@ impl Run {
     /// What a unit was given, as a person may see it: secrets are masked.
     pub(crate) fn shown_input(&self, plan: &Plan, unit: Unit) -> Payload {
         match self.attempt_input(plan, unit) {
-            AttemptSource::Payload(input) | AttemptSource::Edited(_, input) => input,
-            AttemptSource::Names(names) => {
-                shown(plan, unit, &names).unwrap_or_else(|error| text(&error.to_string()))
-            }
+            AttemptSource::Payload(input) => input,
+            AttemptSource::Rendered(from) => from.input.unwrap_or_else(|| {
+                shown(plan, unit, &from.names).unwrap_or_else(|error| text(&error.to_string()))
+            }),
         }
     }
 }
@@ -47,7 +54,7 @@ fn shown(plan: &Plan, unit: Unit, names: &Names) -> Result<Payload, EvalError> {
             Program::Shell(line) => text(&line.render_shell(names)?),
             Program::Argv(words) => {
                 let words: Result<Vec<_>, _> = words.iter().map(|w| w.render_text(names)).collect();
-                Payload::of(&words?).unwrap_or_default()
+                Payload::of_result(&words?).unwrap_or_default()
             }
         },
         Verb::Http(request) => {
@@ -57,13 +64,21 @@ fn shown(plan: &Plan, unit: Unit, names: &Names) -> Result<Payload, EvalError> {
                 HttpBody::Text(body) => text(&body.render_text(names)?),
             };
             let url = request.url.render_text(names)?;
-            let shown = serde_json::json!({ "method": request.method, "url": url, "body": body });
-            Payload::of(&shown).unwrap_or_default()
+            let shown = ShownRequest { method: &request.method, url: &url, body };
+            Payload::of_result(&shown).unwrap_or_default()
         }
         Verb::Sleep(time) => time.render(names)?,
     })
 }
 
+/// A request, as a dead letter shows it.
+#[derive(Serialize)]
+struct ShownRequest<'r> {
+    method: &'r str,
+    url: &'r str,
+    body: Payload,
+}
+
 fn text(text: &str) -> Payload {
-    Payload::of(text).unwrap_or_default()
+    Payload::of_result(text).unwrap_or_default()
 }

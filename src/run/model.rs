@@ -1,68 +1,33 @@
 //! The three vocabularies of a run (inputs, events, effects), and what they speak of.
 
+mod accepted;
 mod effect;
+mod evaluation;
 mod event;
 mod input;
 mod state;
+mod timer;
+mod unit;
 
+pub use accepted::*;
 pub use effect::*;
+pub use evaluation::*;
 pub use event::*;
 pub use input::*;
 pub use state::*;
+pub(crate) use timer::Armed;
+pub use timer::{Timer, TimerOwner};
+pub use unit::{Attempt, ItemPath, ScopeId, Unit};
+pub(crate) use unit::{FIRST_EPOCH, fencing};
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::definition::ErrorClass;
-use crate::plan::NodeId;
-
-/// What is executed: a node, or one item of a fan-out node, or a body node for one item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Unit {
-    /// The node.
-    pub node: NodeId,
-    /// The item's index in the list; `Unit::NO_ITEM` outside of a fan-out.
-    #[serde(with = "stored_item")]
-    pub item: u32,
-}
-
-/// An item as it is stored: one more, so that the frequent `NO_ITEM` is a 0 and takes one byte.
-mod stored_item {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this signature")]
-    pub(super) fn serialize<S: Serializer>(item: &u32, to: S) -> Result<S::Ok, S::Error> {
-        item.wrapping_add(1).serialize(to)
-    }
-
-    pub(super) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<u32, D::Error> {
-        u32::deserialize(from).map(|stored| stored.wrapping_sub(1))
-    }
-}
-
-impl Unit {
-    /// The `item` of a unit that belongs to no fan-out.
-    pub const NO_ITEM: u32 = u32::MAX;
-
-    /// The unit of a plain node.
-    pub const fn of(node: NodeId) -> Self {
-        Self { node, item: Self::NO_ITEM }
-    }
-
-    /// The unit of one item.
-    pub const fn item(node: NodeId, item: u32) -> Self {
-        Self { node, item }
-    }
-
-    /// Whether it belongs to an item of a fan-out.
-    pub const fn has_item(self) -> bool {
-        self.item != Self::NO_ITEM
-    }
-}
 
 /// Why an attempt did not succeed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Failure {
     /// What retry rules look at.
     pub class: ErrorClass,

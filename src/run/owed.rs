@@ -1,116 +1,78 @@
 //! What is still to be done, said again after a recovery.
 
-use super::fault::{Fault, planted};
-use super::unit::{Phase, UnitState};
-use super::{Effect, Run, RunState, Timer, Unit};
+use super::unit::{Phase, UnitState, Wait};
+use super::{Armed, Effect, EvaluationOf, Run, RunState, Timer, TimerOwner, Unit};
+use crate::clock::Timestamp;
 use crate::plan::Plan;
 
 impl Run {
-    /// The dispatches and timers that are outstanding, and the end, if the run has come to it.
+    /// The dispatches, timers and evaluations that are outstanding, and the end, if the run has come to it.
     ///
     /// An attempt that is known to run is not among them: somebody has it, or has died with it
     /// ([`Run::recover`]). Starts are to be durable now, so that a handler that kills the process
-    /// at once is counted from here on.
-    pub fn owed(&self, plan: &Plan) -> Vec<Effect> {
+    /// at once is counted from here on. A wait of a certain length is never longer than that from
+    /// now on, whatever the wall clock did; a wait in a queue begins anew.
+    pub fn owed(&self, now: Timestamp) -> Vec<Effect> {
         let mut owed = Vec::new();
         if self.state.is_end() {
             owed.push(Effect::End);
             return owed;
         }
-        if self.state == RunState::Pending {
-            owed.push(Effect::Arm { timer: Timer::Begin, due: self.accepted.begin });
+        if let Some(armed) = self.alarm.as_deref().copied() {
+            owed.push(arm(TimerOwner::Run, armed, armed.due_again(now)));
+        }
+        if let Some(number) = self.awaited_output() {
+            owed.push(Effect::Evaluate { of: EvaluationOf::Output, number });
+        }
+        if self.busy == 0 || self.state == RunState::Pending {
             return owed;
         }
-        if let Some(limit) = plan.timeout {
-            owed.push(Effect::Arm { timer: Timer::RunTimeout, due: self.began.after(limit) });
-        }
-        for (unit, state) in self.tops().zip(&self.units) {
-            owed_to(plan, unit, state, &mut owed);
-        }
-        for place in self.live_fans() {
-            for (unit, state) in self.item_units(place).zip(&self.fans[place].units) {
-                owed_to(plan, unit, state, &mut owed);
+        for (unit, state) in self.all_units() {
+            let dispatch = state.dispatch;
+            if state.phase == Phase::QUEUED {
+                let attempt = state.attempt();
+                owed.push(Effect::Dispatch { unit, attempt, dispatch, durable_start: true });
+            } else if state.phase == Phase::Waiting(Wait::Evaluation) {
+                let of = EvaluationOf::Start(unit);
+                owed.push(Effect::Evaluate { of, number: dispatch });
             }
+        }
+        for (&unit, &armed) in self.waits.iter() {
+            let due = match armed.span {
+                Some(span) if self.phase(unit) == Phase::QUEUED => now.after(span),
+                Some(_) | None => armed.due_again(now),
+            };
+            owed.push(arm(TimerOwner::Unit(unit), armed, due));
         }
         owed
     }
 
-    /// The units for which a dead letter stands, or stood until somebody dropped it.
-    pub fn dead_letters(&self, plan: &Plan) -> Vec<Unit> {
-        let tops = self.tops().zip(&self.units);
-        let items = (0..self.fans.len())
-            .flat_map(|place| self.item_units(place).zip(&self.fans[place].units));
-        tops.chain(items)
-            .filter(|(unit, state)| self.is_buried(plan, *unit, state.phase))
-            .map(|(unit, _)| unit)
+    /// The units for which a dead letter stands, or stood until somebody dropped it, each with the
+    /// dispatch that failed.
+    pub fn dead_letters(&self, plan: &Plan) -> Vec<(Unit, u32)> {
+        self.all_units()
+            .filter(|(unit, state)| self.has_letter(plan, *unit, state))
+            .map(|(unit, state)| (unit, state.dispatch))
             .collect()
     }
 
     /// Whether a dead letter stands for a unit.
-    pub(super) fn is_buried(&self, plan: &Plan, unit: Unit, phase: Phase) -> bool {
-        let by_items = || {
-            // One that was opened again and whose list could not be made has none of its items'.
-            let place = if unit.has_item() { None } else { self.fan_at(plan, unit.node) };
-            place.is_some_and(|place| !self.fans[place].items.is_empty())
-        };
-        match phase {
-            Phase::Parked => true,
-            Phase::Failed => !plan.node(unit.node).allow_failure && !by_items(),
+    pub(crate) fn has_letter(&self, plan: &Plan, unit: Unit, state: &UnitState) -> bool {
+        match state.phase {
+            Phase::PARKED => true,
+            Phase::FAILED => {
+                // One that failed through its scopes has those of their units.
+                !plan.node(unit.node).allow_failure && self.block_of_owner(unit).is_none()
+            }
             Phase::Pending(_)
-            | Phase::Held
-            | Phase::Queued
-            | Phase::Running
-            | Phase::Fanned
-            | Phase::Tried
-            | Phase::Interrupted
-            | Phase::Crashed
-            | Phase::Retrying
-            | Phase::Sleeping
-            | Phase::Succeeded
-            | Phase::Skipped
-            | Phase::SkippedFor(_)
-            | Phase::Blocked(_)
-            | Phase::Cancelled => false,
+            | Phase::Waiting(_)
+            | Phase::Active(_)
+            | Phase::Judged(_)
+            | Phase::Ended(_) => false,
         }
     }
 }
 
-fn owed_to(plan: &Plan, unit: Unit, state: &UnitState, owed: &mut Vec<Effect>) {
-    let fencing = state.fencing;
-    let waits = matches!(state.phase, Phase::Retrying | Phase::Sleeping);
-    if waits && planted(Fault::LostTimer) {
-        return;
-    }
-    match state.phase {
-        Phase::Queued => {
-            let attempt = state.attempt();
-            owed.push(Effect::Dispatch { unit, attempt, fencing, durable_start: true });
-            if let Some(wait) = plan.node(unit.node).start_within {
-                let timer = Timer::StartWithin { unit, fencing };
-                owed.push(Effect::Arm { timer, due: state.started.after(wait) });
-            }
-        }
-        Phase::Retrying => {
-            let due = state.more.as_ref().map_or(state.ended, |more| more.due);
-            owed.push(Effect::Arm { timer: Timer::Retry { unit, fencing }, due });
-        }
-        Phase::Sleeping => {
-            let timer = Timer::Sleep { unit, fencing };
-            owed.push(Effect::Arm { timer, due: state.ended });
-        }
-        Phase::Pending(_)
-        | Phase::Held
-        | Phase::Running
-        | Phase::Fanned
-        | Phase::Tried
-        | Phase::Interrupted
-        | Phase::Crashed
-        | Phase::Parked
-        | Phase::Succeeded
-        | Phase::Failed
-        | Phase::Skipped
-        | Phase::SkippedFor(_)
-        | Phase::Blocked(_)
-        | Phase::Cancelled => {}
-    }
+fn arm(owner: TimerOwner, armed: Armed, due: Timestamp) -> Effect {
+    Effect::Arm { timer: Timer { owner, number: armed.number }, due, span: armed.span }
 }

@@ -1,49 +1,59 @@
 //! The two tables of the state machine: inputs to events, events to state. The rules stand beside.
 
-use super::unit::Phase;
-use super::{Act, Effect, Event, Input, Run, RunState, SkipReason, StepState, Stop, Timer, Unit};
+use super::unit::{Activity, Phase, UnitEnd, Wait};
+use super::{
+    ApplyContext, Attempt, Effect, Event, Failure, Input, Run, RunState, SkipReason, Stop, Timer,
+    TimerOwner, Unit,
+};
 use crate::clock::Timestamp;
 use crate::definition::ErrorClass;
+use crate::payload::Payload;
 use crate::plan::Plan;
 
 /// What has happened, given what came in.
 pub(super) fn decide(run: &Run, plan: &Plan, input: &Input, now: Timestamp, out: &mut Vec<Event>) {
     match input {
         Input::Settle => settle(run, plan, now, out),
-        Input::Started { unit, fencing, at } => {
-            if run.awaits(plan, *unit, *fencing) && run.phase(plan, *unit) == Phase::Queued {
-                out.push(Event::Started { unit: *unit, fencing: *fencing, at: *at });
+        Input::Started { unit, dispatch, at, by, lease } => {
+            if run.awaits(*unit, *dispatch) && run.phase(*unit) == Phase::QUEUED {
+                out.push(Event::Started {
+                    unit: *unit,
+                    dispatch: *dispatch,
+                    at: *at,
+                    by: by.clone(),
+                    lease: *lease,
+                });
             }
         }
-        Input::Finished { unit, fencing, started, ended, outcome } => {
-            if run.awaits(plan, *unit, *fencing) {
-                let (unit, fencing, started, at) = (*unit, *fencing, *started, *ended);
+        Input::Finished { attempt, outcome } => {
+            if run.awaits(attempt.unit, attempt.dispatch) {
                 out.push(match outcome {
-                    Ok(output) => {
-                        Event::Succeeded { unit, fencing, started, at, output: output.clone() }
-                    }
+                    Ok(output) => run.decide_success(plan, *attempt, output),
                     Err(failure) => {
                         let failure = Box::new(failure.clone());
-                        Event::AttemptFailed { unit, fencing, started, at, failure }
+                        Event::AttemptFailed { attempt: *attempt, failure }
                     }
                 });
             }
         }
         Input::Due(timer) => due(run, plan, *timer, now, out),
+        Input::Evaluated { number, evaluated } => {
+            run.decide_evaluated(plan, (*number, evaluated), now, out);
+        }
         Input::Cancel { reason } => run.decide_cancel(reason.clone(), false, now, out),
-        Input::Died => run.decide_died(now, out),
-        Input::Interrupted { unit, fencing } => {
-            if run.awaits(plan, *unit, *fencing) {
-                out.push(Event::Interrupted { unit: *unit, fencing: *fencing, at: now });
+        Input::Died { maybe } => run.decide_died(maybe, now, out),
+        Input::Interrupted { unit, dispatch } => {
+            if run.awaits(*unit, *dispatch) {
+                out.push(Event::Interrupted { unit: *unit, dispatch: *dispatch, at: now });
             }
         }
-        Input::Retry(from) => run.decide_retry(plan, from, now, out),
+        Input::Retry(from) => run.decide_retry(plan, *from, now, out),
         Input::Replay { unit, input } => {
             run.decide_replay(plan, (*unit, input.clone()), now, out);
         }
         Input::GiveUp { unit, reason } => {
-            if run.unit_state(plan, *unit) == Some(StepState::Parked) {
-                let failure = super::Failure::new(ErrorClass::Permanent, reason.as_ref());
+            if run.phase(*unit) == Phase::PARKED {
+                let failure = Failure::new(ErrorClass::Permanent, reason.as_ref());
                 out.push(Event::Failed { unit: *unit, at: now, failure: Box::new(failure) });
             }
         }
@@ -52,146 +62,131 @@ pub(super) fn decide(run: &Run, plan: &Plan, input: &Input, now: Timestamp, out:
 
 fn settle(run: &Run, plan: &Plan, now: Timestamp, out: &mut Vec<Event>) {
     if run.state == RunState::Pending && run.accepted.begin <= now {
-        begin(run, now, out);
+        out.push(Event::Began { at: now });
     } else {
         run.decide_next(plan, now, out);
     }
 }
 
-fn begin(run: &Run, at: Timestamp, out: &mut Vec<Event>) {
-    if run.state == RunState::Pending {
-        out.push(Event::Began { at });
+/// A timer came due. One that its owner does not wait for any more changes nothing.
+fn due(run: &Run, plan: &Plan, timer: Timer, at: Timestamp, out: &mut Vec<Event>) {
+    if !run.is_armed(timer) {
+        return;
+    }
+    match timer.owner {
+        TimerOwner::Run if run.state == RunState::Pending => out.push(Event::Began { at }),
+        TimerOwner::Run => run.decide_cancel("the run's time was up".into(), true, at, out),
+        TimerOwner::Unit(unit) => unit_due(run, plan, unit, at, out),
     }
 }
 
-/// A timer came due. One that does not fit the state any more changes nothing.
-fn due(run: &Run, plan: &Plan, timer: Timer, at: Timestamp, out: &mut Vec<Event>) {
-    let fits = |unit: Unit, phase: Phase, fencing: u32| {
-        run.unit(plan, unit).is_some_and(|state| state.phase == phase && state.fencing == fencing)
-    };
-    match timer {
-        Timer::Begin => begin(run, at, out),
-        Timer::RunTimeout => {
-            if run.state == RunState::Running {
-                run.decide_cancel("the run's time was up".into(), true, at, out);
-            }
+fn unit_due(run: &Run, plan: &Plan, unit: Unit, at: Timestamp, out: &mut Vec<Event>) {
+    let Some(state) = run.unit(unit) else { return };
+    match state.phase {
+        Phase::Waiting(Wait::Retry) => out.push(Event::Ready { unit, at }),
+        Phase::Waiting(Wait::Sleep) => {
+            let (dispatch, started) = (state.dispatch, state.started);
+            let attempt = Attempt { unit, dispatch, started, ended: at };
+            out.push(Event::Succeeded { attempt, output: Payload::NULL });
         }
-        Timer::Retry { unit, fencing } => {
-            if fits(unit, Phase::Retrying, fencing) {
-                out.push(Event::Ready { unit, at });
-            }
-        }
-        Timer::Sleep { unit, fencing } => {
-            if fits(unit, Phase::Sleeping, fencing) {
-                let started = run.unit(plan, unit).map_or(at, |state| state.started);
-                let output = crate::payload::Payload::NULL;
-                out.push(Event::Succeeded { unit, fencing, started, at, output });
-            }
-        }
-        Timer::StartWithin { unit, fencing } => {
-            if fits(unit, Phase::Queued, fencing) {
-                run.decide_too_late(plan, unit, at, out);
-            }
-        }
+        Phase::Active(Activity::Queued) => run.decide_too_late(plan, unit, at, out),
+        Phase::Pending(_)
+        | Phase::Waiting(Wait::Slot | Wait::Person | Wait::Evaluation)
+        | Phase::Active(Activity::Running | Activity::Scopes)
+        | Phase::Judged(_)
+        | Phase::Ended(_) => {}
     }
 }
 
 /// Makes an event so.
-pub(super) fn apply(run: &mut Run, event: &Event, act: &mut Act<'_>) {
-    let plan = act.plan;
+pub(super) fn apply(run: &mut Run, event: &Event, context: &mut ApplyContext<'_>) {
     match event {
-        Event::Accepted(accepted) => {
-            if accepted.begin > accepted.at {
-                act.effects.push(Effect::Arm { timer: Timer::Begin, due: accepted.begin });
-            }
-        }
+        Event::Accepted(accepted) => run.wait_to_begin(accepted.begin, context),
         Event::Began { at } => {
             run.state = RunState::Running;
-            run.start_clock(*at, act);
-            run.lay_out(plan);
+            run.start_clock(*at, context);
+            run.lay_out(context.plan);
         }
-        Event::Ready { unit, .. } => run.admit(*unit, act),
+        Event::Ready { unit, .. } => run.admit(*unit, context),
         Event::Skipped { unit, reason, .. } => {
-            let phase = match reason {
-                SkipReason::When => Phase::Skipped,
-                SkipReason::Needs(needed) => Phase::SkippedFor(*needed),
+            let end = match reason {
+                SkipReason::When => UnitEnd::Skipped,
+                SkipReason::Needs(needed) => UnitEnd::SkippedFor(*needed),
             };
-            run.end_unit(*unit, phase, act);
+            run.end_unit(*unit, end, context);
         }
-        Event::Blocked { unit, by, .. } => run.end_unit(*unit, Phase::Blocked(*by), act),
-        Event::FannedOut { node, items, .. } => run.fan_out(*node, items, act),
-        Event::Started { unit, fencing, at } => run.start(plan, *unit, *fencing, *at),
-        Event::Slept { unit, fencing, at, until } => {
-            run.fall_asleep(*unit, *fencing, (*at, *until), act);
-        }
-        Event::Succeeded { unit, fencing, started, output, .. } => {
-            run.succeed(*unit, (*fencing, *started), output, act);
-        }
-        Event::AttemptFailed { unit, fencing, started, at, failure } => {
-            if started == at {
-                act.effects.push(Effect::Abort { unit: *unit, fencing: *fencing });
-            }
-            run.note_failure(plan, *unit, (*fencing, *started, *at), failure);
-        }
-        Event::RetryScheduled { unit, due, .. } => {
-            let timer = run.wait_for_retry(plan, *unit, *due);
-            act.effects.extend(timer.map(|timer| Effect::Arm { timer, due: *due }));
-        }
-        Event::Failed { unit, failure, .. } => run.fail_unit(*unit, failure, act),
-        Event::Crashed { unit, at, .. } => run.note_crash(plan, *unit, *at),
-        Event::Interrupted { unit, at, .. } => run.note_interruption(plan, *unit, *at),
-        Event::Parked { unit, .. } => {
-            run.turn(plan, *unit, Phase::Parked);
-            act.effects.push(Effect::Bury { unit: *unit });
-        }
-        Event::Gathered { node, .. } => run.gather(*node, act),
-        Event::Cancelled { unit, .. } => run.cancel_unit(*unit, act),
+        Event::Blocked { unit, by, .. } => run.end_unit(*unit, UnitEnd::Blocked(*by), context),
+        Event::FannedOut { unit, items, .. } => run.fan_out(*unit, items, context),
+        Event::GroupOpened { unit, .. } => run.open_group(*unit, context),
+        Event::EvaluationRequested { of, .. } => run.wait_for_evaluation(*of, context),
+        Event::Started { unit, dispatch, at, .. } => run.start(*unit, *dispatch, *at),
+        Event::Slept { unit, until, .. } => run.fall_asleep(*unit, *until, context),
+        Event::Succeeded { attempt, output } => run.succeed(*attempt, output, context),
+        Event::AttemptFailed { attempt, failure } => run.note_failure(*attempt, failure, context),
+        Event::RetryScheduled { unit, due, .. } => run.wait_for_retry(*unit, *due, context),
+        Event::Failed { unit, failure, .. } => run.fail_unit(*unit, failure, context),
+        Event::Crashed { unit, at, certain, .. } => run.note_crash(*unit, *at, *certain),
+        Event::Interrupted { unit, at, .. } => run.note_interruption(*unit, *at),
+        Event::Parked { unit, .. } => run.park(*unit, context),
+        Event::Gathered { unit, .. } => run.gather(*unit, context),
+        Event::Cancelled { unit, .. } => run.cancel_unit(*unit, context),
         Event::CancelRequested { reason, timed_out, .. } => run.request_cancel(reason, *timed_out),
-        Event::Reopened { units, from, .. } => run.reopen(units, from, act),
-        Event::Replayed { unit, input, units, .. } => run.replay(*unit, input.as_ref(), units, act),
+        Event::Reopened { units, from, .. } => run.reopen(units, *from, context),
+        Event::Replayed { unit, input, units, .. } => {
+            run.replay(*unit, input.as_ref(), units, context);
+        }
         Event::Ended { state, output, failure, .. } => {
-            run.end(*state, output, failure.as_deref(), act);
+            run.end(*state, output, failure.as_deref(), context);
         }
     }
 }
 
 impl Run {
-    /// The run's `timeout` counts from here.
-    pub(super) fn start_clock(&mut self, at: Timestamp, act: &mut Act<'_>) {
-        self.began = at;
-        self.stop = Stop::Nothing;
-        if let Some(limit) = act.plan.timeout {
-            act.effects.push(Effect::Arm { timer: Timer::RunTimeout, due: at.after(limit) });
+    /// A run that begins later waits for its time.
+    pub(super) fn wait_to_begin(&mut self, begin: Timestamp, context: &mut ApplyContext<'_>) {
+        if begin > context.at {
+            self.arm(TimerOwner::Run, begin, false, context);
         }
     }
 
-    /// A unit sleeps.
-    fn fall_asleep(
-        &mut self,
-        unit: Unit,
-        fencing: u32,
-        (at, until): (Timestamp, Timestamp),
-        act: &mut Act<'_>,
-    ) {
-        let Some(state) = self.turn(act.plan, unit, Phase::Sleeping) else { return };
-        state.fencing = fencing;
-        state.started = at;
-        state.ended = until;
-        act.effects.push(Effect::Arm { timer: Timer::Sleep { unit, fencing }, due: until });
+    /// The run's `timeout` counts from here.
+    pub(super) fn start_clock(&mut self, at: Timestamp, context: &mut ApplyContext<'_>) {
+        self.began = at;
+        self.stop = Stop::Nothing;
+        self.alarm = None;
+        if let Some(limit) = context.plan.timeout {
+            self.arm(TimerOwner::Run, at.after(limit), true, context);
+        }
+    }
+
+    /// A unit sleeps; that takes a dispatch of its own.
+    fn fall_asleep(&mut self, unit: Unit, until: Timestamp, context: &mut ApplyContext<'_>) {
+        if self.turn(unit, Phase::Waiting(Wait::Sleep)).is_none() {
+            return;
+        }
+        let dispatch = self.next_dispatch();
+        if let Some(state) = self.unit_mut(unit) {
+            state.dispatch = dispatch;
+            state.started = context.at;
+        }
+        self.arm(TimerOwner::Unit(unit), until, true, context);
     }
 
     /// An attempt succeeded, and with it the unit.
-    fn succeed(
-        &mut self,
-        unit: Unit,
-        (fencing, started): (u32, Timestamp),
-        output: &crate::payload::Payload,
-        act: &mut Act<'_>,
-    ) {
-        let Some(state) = self.unit_mut(act.plan, unit) else { return };
-        state.fencing = fencing;
-        state.started = started;
-        self.keep_output(act.plan, unit, output);
-        self.end_unit(unit, Phase::Succeeded, act);
+    fn succeed(&mut self, attempt: Attempt, output: &Payload, context: &mut ApplyContext<'_>) {
+        let unit = attempt.unit;
+        let Some(state) = self.unit_mut(unit) else { return };
+        state.dispatch = attempt.dispatch;
+        state.started = attempt.started;
+        self.keep_output(unit, output);
+        self.end_unit(unit, UnitEnd::Succeeded, context);
+    }
+
+    /// A person must decide about a unit.
+    fn park(&mut self, unit: Unit, context: &mut ApplyContext<'_>) {
+        if let Some(state) = self.turn(unit, Phase::PARKED) {
+            let dispatch = state.dispatch;
+            context.effects.push(Effect::AddDeadLetter { unit, dispatch });
+        }
     }
 }

@@ -1,62 +1,122 @@
 //! The state of one unit: 40 bytes, and what is rare in a box.
 
-use serde::{Deserialize, Serialize};
+use std::num::NonZeroU32;
 
-use super::{Failure, StepState};
+use super::{Failure, ScopeId, StepState};
 use crate::clock::Timestamp;
 use crate::payload::Payload;
 use crate::plan::NodeId;
 
-/// A `slot` that names no place.
-pub(super) const NOWHERE: u32 = u32::MAX;
-
 /// How many ended attempts of a unit are kept; beyond that the middle is dropped.
-pub(super) const ATTEMPTS_KEPT_MAX: usize = 100;
+pub(crate) const ATTEMPTS_KEPT_MAX: usize = 100;
 
 /// What is known of a unit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct UnitState {
-    /// What few units have.
-    pub(super) more: Option<Box<More>>,
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct UnitState {
+    /// State that only failed, edited or count-joined units need.
+    pub(crate) rare: Option<Box<RareState>>,
     /// When the attempt at hand started; while it is queued, when it was dispatched.
-    pub(super) started: Timestamp,
-    /// When the attempt at hand or the unit ended; while it sleeps, until when.
-    pub(super) ended: Timestamp,
+    pub(crate) started: Timestamp,
+    /// When the attempt at hand or the unit ended.
+    pub(crate) ended: Timestamp,
     /// Where it stands.
-    pub(super) phase: Phase,
-    /// The last dispatch.
-    pub(super) fencing: u32,
-    /// Of a fan-out node its place in `Run::fans`, of any other unit its output's in
-    /// `Run::outputs`, or `NOWHERE`.
-    pub(super) slot: u32,
+    pub(crate) phase: Phase,
+    /// The number of its last dispatch within the run; 0 before the first.
+    pub(crate) dispatch: u32,
+    /// What it has.
+    pub(crate) slot: Option<Slot>,
+}
+
+/// What a unit has: one that opened scopes the first of them, any other one its output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Slot(NonZeroU32);
+
+impl Slot {
+    /// The first of the scopes that a unit opened: never the run itself.
+    pub(crate) fn of_scopes(first: ScopeId) -> Option<Self> {
+        NonZeroU32::new(first.0).map(Self)
+    }
+
+    /// A place in `Run::outputs`.
+    pub(crate) fn of_output(place: usize) -> Option<Self> {
+        NonZeroU32::new(u32::try_from(place).ok()?.checked_add(1)?).map(Self)
+    }
+
+    pub(crate) fn scopes(self) -> ScopeId {
+        ScopeId(self.0.get())
+    }
+
+    pub(crate) fn output(self) -> usize {
+        usize::try_from(self.0.get() - 1).unwrap_or(usize::MAX)
+    }
+
+    /// The number that stands for it where it is stored; never 0.
+    pub(crate) fn number(self) -> u32 {
+        self.0.get()
+    }
+
+    /// What [`Slot::number`] stands for; `None` for 0.
+    pub(crate) fn of_number(number: u32) -> Option<Self> {
+        NonZeroU32::new(number).map(Self)
+    }
 }
 
 /// Where a unit stands; finer than [`StepState`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Phase {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
     /// Waits for so many of its dependencies.
     Pending(u32),
-    /// May be executed, but waits for a slot of the run's `max_parallel`.
-    Held,
-    /// Dispatched, and not known to run.
+    /// Holds nothing, and waits for something that is not a dependency.
+    Waiting(Wait),
+    /// Something is done for it.
+    Active(Activity),
+    /// An attempt has ended otherwise than well: what follows is decided when the run settles.
+    Judged(AttemptEnd),
+    /// It is over.
+    Ended(UnitEnd),
+}
+
+/// What a unit waits for. The timer of one that has a time stands in `Run::waits`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// A slot of the run's `max_parallel`.
+    Slot,
+    /// The time of its next try.
+    Retry,
+    /// The end of its sleep.
+    Sleep,
+    /// A person who decides: it is parked.
+    Person,
+    /// An evaluation that takes long: whether it starts, and with what.
+    Evaluation,
+}
+
+/// What is done for a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Activity {
+    /// An attempt was dispatched, and is not known to run.
     Queued,
     /// An attempt is known to run.
     Running,
-    /// A fan-out whose items are under way.
-    Fanned,
-    /// An attempt failed; to be judged.
-    Tried,
-    /// An attempt was stopped by the engine; to be judged.
-    Interrupted,
-    /// The process died in an attempt; to be judged.
+    /// The scopes that it opened are under way.
+    Scopes,
+}
+
+/// How an attempt ended that is to be judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AttemptEnd {
+    /// It failed.
+    Failed,
+    /// The process died in it.
     Crashed,
-    /// Waits for its next try.
-    Retrying,
-    /// A `sleep` step waits.
-    Sleeping,
-    /// A person must decide.
-    Parked,
-    /// Done.
+    /// The engine stopped it.
+    Interrupted,
+}
+
+/// How a unit ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UnitEnd {
+    /// Well.
     Succeeded,
     /// Failed for good.
     Failed,
@@ -71,42 +131,72 @@ pub(super) enum Phase {
 }
 
 impl Phase {
+    /// An attempt waits in its queue.
+    pub(crate) const QUEUED: Self = Self::Active(Activity::Queued);
+    /// An attempt is known to run.
+    pub(crate) const RUNNING: Self = Self::Active(Activity::Running);
+    /// The unit's scopes are under way.
+    pub(crate) const SCOPES: Self = Self::Active(Activity::Scopes);
+    /// A person must decide.
+    pub(crate) const PARKED: Self = Self::Waiting(Wait::Person);
+    /// Done.
+    pub(crate) const SUCCEEDED: Self = Self::Ended(UnitEnd::Succeeded);
+    /// Failed for good.
+    pub(crate) const FAILED: Self = Self::Ended(UnitEnd::Failed);
+    /// Stopped, or never started.
+    pub(crate) const CANCELLED: Self = Self::Ended(UnitEnd::Cancelled);
+
     /// Whether it is over.
-    pub(super) const fn is_end(self) -> bool {
-        matches!(
-            self,
-            Self::Succeeded
-                | Self::Failed
-                | Self::Skipped
-                | Self::SkippedFor(_)
-                | Self::Blocked(_)
-                | Self::Cancelled
-        )
+    pub(crate) const fn is_end(self) -> bool {
+        matches!(self, Self::Ended(_))
     }
 
-    /// Whether it takes one of the run's `max_parallel` slots. An attempt that has ended keeps its
-    /// slot until it is judged: what the verdict stops must not start before it.
-    pub(super) const fn takes_slot(self) -> bool {
-        matches!(
-            self,
-            Self::Queued | Self::Running | Self::Tried | Self::Interrupted | Self::Crashed
-        )
+    /// What it counts in its run: as busy, where something will come of it by itself (an outcome, a
+    /// timer, a slot, a verdict); as a slot of `max_parallel`; as parked. An attempt that has ended
+    /// keeps its slot until it is judged: what the verdict stops must not start before it.
+    pub(crate) const fn counts(self) -> [u32; 3] {
+        match self {
+            Self::Active(Activity::Queued | Activity::Running) | Self::Judged(_) => [1, 1, 0],
+            Self::Waiting(Wait::Slot | Wait::Retry | Wait::Sleep | Wait::Evaluation) => [1, 0, 0],
+            Self::Waiting(Wait::Person) => [0, 0, 1],
+            Self::Active(Activity::Scopes) | Self::Pending(_) | Self::Ended(_) => [0, 0, 0],
+        }
     }
 
-    /// Whether something will come of it by itself: an outcome, a timer, a slot, a verdict.
-    pub(super) const fn is_busy(self) -> bool {
-        self.takes_slot() || matches!(self, Self::Held | Self::Retrying | Self::Sleeping)
+    /// Whether something will come of it by itself.
+    pub(crate) const fn is_busy(self) -> bool {
+        self.counts()[0] > 0
     }
 
     /// What the outside calls it.
-    pub(super) const fn state(self) -> StepState {
+    pub(crate) const fn state(self) -> StepState {
         match self {
             Self::Pending(_) => StepState::Pending,
-            Self::Held | Self::Queued | Self::Interrupted | Self::Crashed => StepState::Ready,
-            Self::Running | Self::Fanned => StepState::Running,
-            Self::Tried | Self::Retrying => StepState::Retrying,
-            Self::Sleeping => StepState::Waiting,
-            Self::Parked => StepState::Parked,
+            Self::Waiting(wait) => wait.state(),
+            Self::Active(Activity::Queued)
+            | Self::Judged(AttemptEnd::Interrupted | AttemptEnd::Crashed) => StepState::Ready,
+            Self::Active(Activity::Running | Activity::Scopes) => StepState::Running,
+            Self::Judged(AttemptEnd::Failed) => StepState::Retrying,
+            Self::Ended(end) => end.state(),
+        }
+    }
+}
+
+impl Wait {
+    const fn state(self) -> StepState {
+        match self {
+            Self::Slot => StepState::Ready,
+            Self::Retry => StepState::Retrying,
+            Self::Sleep => StepState::Waiting,
+            Self::Person => StepState::Parked,
+            Self::Evaluation => StepState::Pending,
+        }
+    }
+}
+
+impl UnitEnd {
+    const fn state(self) -> StepState {
+        match self {
             Self::Succeeded => StepState::Succeeded,
             Self::Failed => StepState::Failed,
             Self::Skipped | Self::SkippedFor(_) => StepState::Skipped,
@@ -116,47 +206,56 @@ impl Phase {
     }
 }
 
-/// What few units have: tries that failed, deaths, an edited input.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct More {
+/// State that only failed, edited or count-joined units need.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct RareState {
     /// Tries that failed, since the unit was last opened.
-    pub(super) tries: u32,
-    /// How often the process died in it, since the unit was last opened.
-    pub(super) deaths: u32,
-    /// With a join by count: dependencies that ended and were no success.
-    pub(super) lost: u32,
+    pub(crate) tries: u32,
+    /// How often the process died in it, or may have, since the unit was last opened.
+    pub(crate) deaths: u32,
+    /// Whether it is certain that the process died in it the last time.
+    pub(crate) died_for_certain: bool,
+    /// With a join by count: what its counted dependencies have come to.
+    pub(crate) race: Option<Race>,
     /// When its first attempt started, since the unit was last opened.
-    pub(super) first: Option<Timestamp>,
-    /// When the next try is due.
-    pub(super) due: Timestamp,
-    /// Why it failed, unless that is the failure of its last attempt.
-    pub(super) failure: Option<Box<Failure>>,
-    /// The input that a person gave it.
-    pub(super) edited: Option<Payload>,
-    /// Ended attempts, without the last one of a unit that succeeded.
-    pub(super) past: Vec<Past>,
-    /// How many were dropped from the middle of `past`.
-    pub(super) dropped: u32,
+    pub(crate) first: Option<Timestamp>,
+    /// The input that a person has given it.
+    pub(crate) edited: Option<Payload>,
+    /// Why it failed for good, where no attempt says so.
+    pub(crate) failure: Option<Box<Failure>>,
+    /// Ended attempts, the oldest first.
+    pub(crate) past: Vec<PastAttempt>,
+    /// So many attempts in the middle of `past` are not kept.
+    pub(crate) dropped: u32,
 }
 
-/// An attempt that has ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Past {
+/// How a join by count stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Race {
+    /// So many more successes are wanted.
+    pub(crate) wanted: u32,
+    /// So many more dependencies may end without success.
+    pub(crate) spare: u32,
+    /// One more than that has: it can never be won.
+    pub(crate) lost: bool,
+}
+
+/// An attempt that ended.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct PastAttempt {
     /// Which try.
-    pub(super) attempt: u32,
-    /// Which dispatch.
-    pub(super) fencing: u32,
-    /// When it started.
-    pub(super) started: Timestamp,
-    /// When it ended.
-    pub(super) ended: Timestamp,
-    /// How.
-    pub(super) end: PastEnd,
+    pub(crate) attempt: u32,
+    /// The number of its dispatch within the run.
+    pub(crate) dispatch: u32,
+    pub(crate) started: Timestamp,
+    pub(crate) ended: Timestamp,
+    /// How it ended.
+    pub(crate) end: PastEnd,
 }
 
 /// How an attempt ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) enum PastEnd {
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum PastEnd {
     /// Well; the unit was reopened afterwards.
     Succeeded,
     /// With this.
@@ -171,41 +270,41 @@ pub(super) enum PastEnd {
 
 impl UnitState {
     /// A unit that waits for so many dependencies.
-    pub(super) fn new(waiting: u32) -> Self {
+    pub(crate) fn new(waiting: u32) -> Self {
         Self {
-            more: None,
+            rare: None,
             started: Timestamp::default(),
             ended: Timestamp::default(),
             phase: Phase::Pending(waiting),
-            fencing: 0,
-            slot: NOWHERE,
+            dispatch: 0,
+            slot: None,
         }
     }
 
     /// The rare part, made if need be.
-    pub(super) fn more(&mut self) -> &mut More {
-        self.more.get_or_insert_default()
+    pub(crate) fn rare(&mut self) -> &mut RareState {
+        self.rare.get_or_insert_default()
     }
 
     /// Tries that failed since the unit was last opened.
-    pub(super) fn tries(&self) -> u32 {
-        self.more.as_ref().map_or(0, |more| more.tries)
+    pub(crate) fn tries(&self) -> u32 {
+        self.rare.as_ref().map_or(0, |rare| rare.tries)
     }
 
     /// The number of the try at hand.
-    pub(super) fn attempt(&self) -> u32 {
+    pub(crate) fn attempt(&self) -> u32 {
         self.tries().saturating_add(1)
     }
 
-    /// How often the process died in it.
-    pub(super) fn deaths(&self) -> u32 {
-        self.more.as_ref().map_or(0, |more| more.deaths)
+    /// How often the process died in it, or may have.
+    pub(crate) fn deaths(&self) -> u32 {
+        self.rare.as_ref().map_or(0, |rare| rare.deaths)
     }
 
     /// Why it failed last.
-    pub(super) fn failure(&self) -> Option<&Failure> {
-        let more = self.more.as_deref()?;
-        more.failure.as_deref().or_else(|| match &more.past.last()?.end {
+    pub(crate) fn failure(&self) -> Option<&Failure> {
+        let rare = self.rare.as_deref()?;
+        rare.failure.as_deref().or_else(|| match &rare.past.last()?.end {
             PastEnd::Failed(failure) => Some(failure),
             PastEnd::Succeeded | PastEnd::Interrupted | PastEnd::Crashed | PastEnd::Cancelled => {
                 None
@@ -214,44 +313,44 @@ impl UnitState {
     }
 
     /// Notes why it failed for good.
-    pub(super) fn note_final(&mut self, failure: &Failure) {
+    pub(crate) fn note_final(&mut self, failure: &Failure) {
         if self.failure() != Some(failure) {
-            self.more().failure = Some(Box::new(failure.clone()));
+            self.rare().failure = Some(Box::new(failure.clone()));
         }
     }
 
     /// Writes the attempt at hand into the history, ended at `ended`.
-    pub(super) fn note(&mut self, ended: Timestamp, end: PastEnd) {
-        let past = Past {
+    pub(crate) fn note(&mut self, ended: Timestamp, end: PastEnd) {
+        let past = PastAttempt {
             attempt: self.attempt(),
-            fencing: self.fencing,
+            dispatch: self.dispatch,
             started: self.started,
             ended,
             end,
         };
-        let more = self.more();
-        if more.past.len() >= ATTEMPTS_KEPT_MAX {
-            more.past.remove(ATTEMPTS_KEPT_MAX / 2);
-            more.dropped = more.dropped.saturating_add(1);
+        let rare = self.rare();
+        if rare.past.len() >= ATTEMPTS_KEPT_MAX {
+            rare.past.remove(ATTEMPTS_KEPT_MAX / 2);
+            rare.dropped = rare.dropped.saturating_add(1);
         }
-        more.past.push(past);
+        rare.past.push(past);
     }
 
     /// Notes when the first attempt since the unit was opened started.
-    pub(super) fn note_first(&mut self) {
+    pub(crate) fn note_first(&mut self) {
         let started = self.started;
-        self.more().first.get_or_insert(started);
+        self.rare().first.get_or_insert(started);
     }
 
-    /// Makes it as if it had never run, but for its history and its fencing.
-    pub(super) fn reset(&mut self, forget_input: bool) {
-        if self.phase == Phase::Succeeded && self.fencing > 0 {
+    /// Makes it as if it had never run, but for its history and its last dispatch.
+    pub(crate) fn reset(&mut self, forget_input: bool, opens_scopes: bool) {
+        if self.phase == Phase::SUCCEEDED && self.dispatch > 0 && !opens_scopes {
             self.note(self.ended, PastEnd::Succeeded);
         }
-        if let Some(more) = &mut self.more {
-            let edited = if forget_input { None } else { more.edited.take() };
-            let past = std::mem::take(&mut more.past);
-            **more = More { past, edited, dropped: more.dropped, ..More::default() };
+        if let Some(rare) = &mut self.rare {
+            let edited = if forget_input { None } else { rare.edited.take() };
+            let past = std::mem::take(&mut rare.past);
+            **rare = RareState { past, edited, dropped: rare.dropped, ..RareState::default() };
         }
         self.phase = Phase::Pending(0);
         self.started = Timestamp::default();
@@ -265,20 +364,21 @@ mod tests {
 
     #[test]
     fn a_unit_is_small() {
+        assert_eq!(size_of::<Phase>(), 8);
         assert_eq!(size_of::<UnitState>(), 40);
-        assert_eq!(size_of::<Past>(), 40);
+        assert_eq!(size_of::<PastAttempt>(), 40);
     }
 
     #[test]
     fn a_long_history_loses_its_middle() {
         let mut unit = UnitState::new(0);
-        for fencing in 1..=250 {
-            unit.fencing = fencing;
+        for dispatch in 1..=250 {
+            unit.dispatch = dispatch;
             unit.note(Timestamp::default(), PastEnd::Interrupted);
         }
-        let more = unit.more();
-        assert_eq!((more.past.len(), more.dropped), (100, 150));
-        assert_eq!((more.past[0].fencing, more.past[49].fencing), (1, 50));
-        assert_eq!((more.past[50].fencing, more.past[99].fencing), (201, 250));
+        let rare = unit.rare();
+        assert_eq!((rare.past.len(), rare.dropped), (100, 150));
+        assert_eq!((rare.past[0].dispatch, rare.past[49].dispatch), (1, 50));
+        assert_eq!((rare.past[50].dispatch, rare.past[99].dispatch), (201, 250));
     }
 }

@@ -27,10 +27,19 @@ pub enum StopReason {
 
 #[derive(Default)]
 struct Shared {
-    /// 0 while nothing is set; then the number of the reason.
+    /// 0 while nothing is set; else the number of the reason, [`HEARD`], [`CUT`].
     state: AtomicU8,
     notify: Notify,
 }
+
+/// The bits of the state that are the number of the reason.
+const REASON: u8 = 3;
+
+/// Somebody can hear it.
+const HEARD: u8 = 4;
+
+/// The time to end is over.
+const CUT: u8 = 8;
 
 impl CancelSignal {
     /// A signal that can be set.
@@ -41,16 +50,40 @@ impl CancelSignal {
     /// Sets the signal. The first reason stays.
     pub fn set(&self, reason: StopReason) {
         let Some(shared) = &self.0 else { return };
-        let state = reason.state();
-        let first = shared.state.compare_exchange(0, state, Ordering::AcqRel, Ordering::Acquire);
-        if first.is_ok() {
+        let set = |state: u8| (state & REASON == 0).then(|| state | reason.state());
+        if shared.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, set).is_ok() {
             shared.notify.notify_waiters();
         }
     }
 
+    /// Sets the signal, and no time is left to heed it.
+    pub(crate) fn cut(&self, reason: StopReason) {
+        self.set(reason);
+        if let Some(shared) = &self.0 {
+            shared.state.fetch_or(CUT, Ordering::AcqRel);
+            shared.notify.notify_waiters();
+        }
+    }
+
+    /// Notes that the attempt can hear the signal.
+    pub(crate) fn hear(&self) {
+        if let Some(shared) = &self.0 {
+            shared.state.fetch_or(HEARD, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the attempt can hear the signal.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.state() & HEARD != 0
+    }
+
     /// The reason, once the signal is set.
     pub fn reason(&self) -> Option<StopReason> {
-        StopReason::of_state(self.0.as_ref()?.state.load(Ordering::Acquire))
+        StopReason::of_state(self.state() & REASON)
+    }
+
+    fn state(&self) -> u8 {
+        self.0.as_ref().map_or(0, |shared| shared.state.load(Ordering::Acquire))
     }
 
     /// Whether the signal is set.
@@ -60,19 +93,29 @@ impl CancelSignal {
 
     /// Waits until the signal is set; for ever, if that can never be.
     pub async fn wait(&self) -> StopReason {
+        self.wait_for(Self::reason).await
+    }
+
+    /// Waits until no time is left to heed the signal.
+    pub(crate) async fn wait_for_cut(&self) {
+        self.wait_for(|signal| (signal.state() & CUT != 0).then_some(())).await;
+    }
+
+    async fn wait_for<T>(&self, found: impl Fn(&Self) -> Option<T>) -> T {
         let Some(shared) = &self.0 else { return std::future::pending().await };
         loop {
             let mut notified = std::pin::pin!(shared.notify.notified());
             // Registered before the look at the state: a signal between the two is not lost.
             notified.as_mut().enable();
-            if let Some(reason) = self.reason() {
-                return reason;
+            if let Some(found) = found(self) {
+                return found;
             }
             notified.await;
         }
     }
 
-    /// Whether it can serve another attempt: it can be set, is not, and nobody else holds it.
+    /// Whether it can serve another attempt: it can be set, is not, nobody has heard of it, and nobody
+    /// else holds it.
     ///
     /// A worker that asks this keeps one signal for all the handlers that are ready at once.
     pub fn is_fresh(&mut self) -> bool {

@@ -12,8 +12,6 @@ use super::secret::Masks;
 use super::{Attempt, CancelSignal, StepError, StopReason};
 use crate::clock::Timestamp;
 use crate::id::RunId;
-use crate::plan::Plan;
-use crate::run::Unit;
 
 /// The attempt as its handler sees it. Cheap to clone; a clone may outlive the handler.
 ///
@@ -71,7 +69,7 @@ impl StepContext {
 
     /// A number that rises with every call for this step or item. A store that remembers the
     /// highest it has seen can refuse a late call.
-    pub fn fencing(&self) -> u32 {
+    pub fn fencing(&self) -> u64 {
         self.0.attempt.fencing
     }
 
@@ -79,7 +77,7 @@ impl StepContext {
     /// one made of run, step and item. Hand it to services that must not do the same thing twice.
     pub fn idempotency_key(&self) -> &str {
         let attempt = &self.0.attempt;
-        self.0.key.get_or_init(|| default_key(attempt.run, &attempt.plan, attempt.unit))
+        self.0.key.get_or_init(|| default_key(attempt))
     }
 
     /// When the attempt was handed to its worker.
@@ -98,6 +96,10 @@ impl StepContext {
     }
 
     /// Whether the attempt is to stop: the run was cancelled, the time is up, the engine shuts down.
+    ///
+    /// A handler that has taken its context may go on for 5 s then to clean up, and at a shutdown for
+    /// the time that [`Engine::shutdown`](crate::Engine::shutdown) gives; after that it is dropped at
+    /// its next await. What it returns counts at a shutdown alone, and only if it is `Ok`.
     pub fn is_cancelled(&self) -> bool {
         self.0.attempt.cancel.is_set()
     }
@@ -142,6 +144,7 @@ impl StepContext {
     pub(super) fn new(shared: Arc<Shared>, attempt: Attempt, rendered: Rendered) -> Self {
         let key = rendered.key.map_or_else(OnceLock::new, OnceLock::from);
         let (masks, log) = (rendered.masks, OnceLock::new());
+        attempt.cancel.hear();
         Self(Arc::new(Inner { shared, attempt, key, masks, log }))
     }
 
@@ -164,6 +167,7 @@ impl fmt::Debug for StepContext {
 }
 
 /// `run/step`, `run/step/item`; inside a body `run/fan-out/step/item`.
-pub(crate) fn default_key(run: RunId, plan: &Plan, unit: Unit) -> Box<str> {
-    format!("{run}/{}", super::log_name(plan, unit).replace('.', "/")).into()
+pub(crate) fn default_key(attempt: &Attempt) -> Box<str> {
+    let name = super::log_name(&attempt.plan, attempt.unit.node, &attempt.items);
+    format!("{}/{}", attempt.run, name.replace('.', "/")).into()
 }

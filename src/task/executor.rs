@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::{failure, invalid};
-use super::handler::{Rendered, within_limit};
+use super::handler::Rendered;
 use super::log::{LogTarget, MemoryLogs, STEP_LOG_BYTES_MAX, StepLog};
 use super::place::Scratch;
 use super::render::Rendering;
@@ -14,7 +14,7 @@ use crate::expression::Names;
 use crate::id::RunId;
 use crate::payload::Payload;
 use crate::plan::{InputFrom, Verb};
-use crate::run::{AttemptSource, Failure};
+use crate::run::{AttemptSource, Failure, ToRender};
 
 /// Turns attempts into futures. Cheap to clone; all clones are one.
 #[derive(Debug, Clone)]
@@ -122,7 +122,7 @@ impl Executor {
 impl Shared {
     /// The log of an attempt. Nothing is made before the first byte.
     pub(crate) fn step_log(&self, attempt: &Attempt) -> StepLog {
-        let name = log_name(&attempt.plan, attempt.unit);
+        let name = log_name(&attempt.plan, attempt.unit.node, &attempt.items);
         let target = match attempt.folder() {
             Some(folder) => LogTarget::File { folder: folder.into(), name },
             None => LogTarget::Memory { logs: Arc::clone(&self.logs), run: attempt.run, name },
@@ -134,12 +134,11 @@ impl Shared {
 /// A handler's input and `idempotency_key`, rendered.
 pub(super) fn render_call(attempt: &mut Attempt) -> Result<(Payload, Rendered), Failure> {
     let source = std::mem::replace(&mut attempt.input, AttemptSource::Payload(Payload::NULL));
-    let (names, ready) = match source {
+    let ToRender { names, input: ready } = match source {
         AttemptSource::Payload(input) => return Ok((input, Rendered::default())),
-        AttemptSource::Names(names) => (names, None),
-        AttemptSource::Edited(names, input) => (names, Some(input)),
+        AttemptSource::Rendered(from) => *from,
     };
-    let rendering = Rendering::prepare(attempt, *names)?;
+    let rendering = Rendering::prepare(attempt, names)?;
     let input = match ready {
         Some(input) => input,
         None => rendered_input(attempt, &rendering)?,
@@ -151,7 +150,7 @@ pub(super) fn render_call(attempt: &mut Attempt) -> Result<(Payload, Rendered), 
 fn rendered_input(attempt: &Attempt, rendering: &Rendering) -> Result<Payload, Failure> {
     let missing = || invalid("the step's input was not handed over");
     match &attempt.step().input {
-        InputFrom::With(template) => within_limit(rendering.value(template)?),
+        InputFrom::With(template) => rendering.value(template),
         InputFrom::Run => Ok(rendering.run_input()),
         InputFrom::Item => rendering.item().ok_or_else(missing),
         InputFrom::Node(_) | InputFrom::Nodes(_) => Err(missing()),
@@ -163,9 +162,20 @@ pub(super) fn idempotency_key(
     attempt: &Attempt,
     rendering: &Rendering,
 ) -> Result<Option<Box<str>>, Failure> {
-    let template = attempt.step().idempotency_key.as_ref();
-    template.map(|template| rendering.text(template).map(Into::into)).transpose()
+    let Some(template) = &attempt.step().idempotency_key else { return Ok(None) };
+    let key = rendering.text(template)?;
+    if key.len() > STEP_KEY_BYTES_MAX {
+        return Err(invalid(format_args!(
+            "`idempotency_key` has {} bytes; the limit is {STEP_KEY_BYTES_MAX} bytes \
+             (STEP_KEY_BYTES_MAX)",
+            key.len()
+        )));
+    }
+    Ok(Some(key.into()))
 }
+
+/// The longest idempotency key that a step makes, in bytes.
+const STEP_KEY_BYTES_MAX: usize = 1_024;
 
 fn no_handler(name: &str) -> Failure {
     let text = format_args!("no handler is registered for task `{name}`");
@@ -180,11 +190,11 @@ fn failed(failure: Failure) -> AttemptFuture {
 /// was edited stands in the place of what the step would have been given.
 pub(super) fn names_of(attempt: &mut Attempt) -> Names {
     let source = std::mem::replace(&mut attempt.input, AttemptSource::Payload(Payload::NULL));
-    let (mut names, input) = match source {
+    let ToRender { mut names, input } = match source {
         AttemptSource::Payload(_) => return Names::default(),
-        AttemptSource::Names(names) => return *names,
-        AttemptSource::Edited(names, input) => (*names, input),
+        AttemptSource::Rendered(from) => *from,
     };
+    let Some(input) = input else { return names };
     match &attempt.step().input {
         InputFrom::Run => names.input = input,
         InputFrom::Item => {
@@ -194,7 +204,7 @@ pub(super) fn names_of(attempt: &mut Attempt) -> Names {
         }
         InputFrom::Node(node) => {
             let id = &attempt.plan.nodes[node.index()].id;
-            if let Some((_, step)) = names.steps.iter_mut().find(|(name, _)| name == id) {
+            if let Some(step) = names.steps.get_mut(id.as_str()) {
                 step.output = Some(input);
             }
         }

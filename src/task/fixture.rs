@@ -1,21 +1,20 @@
 //! Attempts for the tests of this layer.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::{Apart, Attempt, AttemptFuture, CancelSignal, Executor, Registry, TaskLimits};
 use crate::clock::Timestamp;
-use crate::definition::{FailFast, OnCrash, SecretSource};
+use crate::definition::{FailFast, OnCrash, RetentionKeys, SecretSource};
 use crate::expression::Names;
 use crate::id::{DefinitionHash, Name, RunId};
 use crate::payload::Payload;
 use crate::plan::{
-    CommandPlan, InputFrom, InputSchema, Join, Node, NodeId, Output, Plan, Program, Source,
-    Template, Verb,
+    CommandPlan, EDITION, Expression, FanOut, InputFrom, InputSchema, Join, Node, NodeId, Output,
+    Plan, Program, Template, Verb,
 };
-use crate::run::{AttemptSource, Failure, Unit};
+use crate::run::{AttemptSource, Failure, ItemPath, ToRender, Unit};
 
 /// One step `work`, and what is around it.
 pub(super) struct Fixture {
@@ -93,7 +92,7 @@ impl Fixture {
     /// With a run's input that templates read.
     pub(super) fn input(mut self, input: Value) -> Self {
         let names = Names { input: Payload::of(&input).unwrap(), ..Names::default() };
-        self.source = AttemptSource::Names(Box::new(names));
+        self.source = AttemptSource::Rendered(Box::new(ToRender { names, input: None }));
         self
     }
 
@@ -128,20 +127,19 @@ impl Fixture {
     pub(super) fn made(&mut self) -> Attempt {
         let verb = std::mem::replace(&mut self.verb, Verb::Body);
         let input = std::mem::replace(&mut self.input, InputFrom::Run);
-        let node = node(verb, input, self.key.take());
+        let mut node = node(verb, input, self.key.take());
+        node.fan = self.item.map(|_| fan());
         let at = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
-        let plan = plan(node, std::mem::take(&mut self.secrets).into(), self.folder.path());
-        let unit = match self.item {
-            Some(item) => Unit::item(NodeId(0), item),
-            None => Unit::of(NodeId(0)),
-        };
+        let plan = plan(node, std::mem::take(&mut self.secrets).into());
         Attempt {
             run: run(),
             plan: Apart::new(Arc::new(plan)),
-            unit,
+            unit: Unit::top(NodeId(0)),
+            items: self.item.map_or(ItemPath::Outside, ItemPath::Single),
             attempt: self.attempt,
             fencing: 7,
             input: std::mem::replace(&mut self.source, AttemptSource::Payload(Payload::NULL)),
+            home: Some(self.folder.path().into()),
             runs_folder: Some(self.folder.path().join("runs").into()),
             cancel: self.cancel.clone(),
             at,
@@ -158,8 +156,10 @@ fn node(verb: Verb, input: InputFrom, idempotency_key: Option<Template>) -> Node
         id: Name::new("work").unwrap(),
         parent: None,
         verb,
+        body: None,
         when: None,
         needs: Box::default(),
+        only_read: Box::default(),
         dependents: Box::default(),
         join: Join::All,
         fan: None,
@@ -171,25 +171,33 @@ fn node(verb: Verb, input: InputFrom, idempotency_key: Option<Template>) -> Node
         allow_failure: false,
         on_crash: OnCrash::Rerun,
         queue: 0,
-        priority: 0,
+        priority: None,
         idempotency_key,
     }
+}
+
+fn fan() -> FanOut {
+    let list = Expression::compile("[]").unwrap();
+    FanOut { list, max_parallel: None, max_items: 1, tolerate: None }
 }
 
 fn run() -> RunId {
     RunId::from_bytes([7; 16])
 }
 
-fn plan(node: Node, secrets: Box<[(String, SecretSource)]>, folder: &Path) -> Plan {
+fn plan(node: Node, secrets: Box<[(String, SecretSource)]>) -> Plan {
+    let name = Name::new("fixture").unwrap();
     Plan {
-        name: Name::new("fixture").unwrap(),
-        hash: DefinitionHash::of(""),
-        source: Source { text: "".into(), path: "<fixture>".into(), folder: Some(folder.into()) },
+        name: name.clone(),
+        hash: DefinitionHash::of(&name, ""),
+        edition: EDITION,
+        text: "".into(),
+        folder: None,
         description: None,
         labels: Vec::new(),
         nodes: Box::new([node]),
         top: 1,
-        file_order: Box::new([NodeId(0)]),
+        order: Box::new([NodeId(0)]),
         by_id: Box::new([NodeId(0)]),
         input: InputSchema::default(),
         output: None,
@@ -200,6 +208,7 @@ fn plan(node: Node, secrets: Box<[(String, SecretSource)]>, folder: &Path) -> Pl
         durability: None,
         fail_fast: FailFast::Off,
         max_parallel: None,
+        retention: RetentionKeys::default(),
         priority: 0,
     }
 }

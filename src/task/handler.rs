@@ -176,7 +176,7 @@ impl<T: Serialize + 'static, E: Into<StepError>> Outcome for Result<T, E> {
         let payload = match same_type::<T, Payload>(output) {
             Ok(payload) => payload,
             Err(output) => Payload::of(&output)
-                .map_err(|error| invalid(format_args!("the output is no JSON: {error}")))?,
+                .map_err(|error| invalid(format_args!("the output is refused: {error}")))?,
         };
         within_limit(payload)
     }
@@ -206,14 +206,17 @@ impl Call {
     pub(super) fn new(shared: Arc<Shared>, mut attempt: Attempt) -> Self {
         let input = match &mut attempt.input {
             AttemptSource::Payload(input) => std::mem::take(input),
-            AttemptSource::Names(_) | AttemptSource::Edited(..) => Payload::NULL,
+            AttemptSource::Rendered(_) => Payload::NULL,
         };
         Self { shared, attempt: Some(attempt), context: None, input, rendered: Rendered::default() }
     }
 
-    /// Renders what the handler is to be given.
+    /// Renders what the handler is to be given; not for one that is to stop before it was called.
     pub(super) fn prepare(&mut self) -> Result<(), Failure> {
         let Some(attempt) = &mut self.attempt else { return Ok(()) };
+        if let Some(reason) = attempt.cancel.reason() {
+            return Err(reason.failure());
+        }
         if !matches!(attempt.input, AttemptSource::Payload(_)) {
             (self.input, self.rendered) = executor::render_call(attempt)?;
         }

@@ -5,11 +5,12 @@ use std::collections::{HashMap, VecDeque};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use crate::id::RunId;
-use crate::plan::Plan;
-use crate::run::Unit;
+use crate::plan::{NodeId, Plan};
+use crate::run::ItemPath;
+use crate::sync::{Mutex, lock};
 
 /// The longest log of one attempt, in bytes; what comes after it is read and dropped.
 pub const STEP_LOG_BYTES_MAX: u64 = 16 << 20;
@@ -17,14 +18,12 @@ pub const STEP_LOG_BYTES_MAX: u64 = 16 << 20;
 /// What an engine without a data folder keeps of all logs, in bytes; the oldest logs go first.
 pub const MEMORY_LOG_BYTES_MAX: usize = 8 << 20;
 
-/// The name of a unit's log: `step`, `step.item`, and inside a body `fan-out.step.item`.
-pub fn log_name(plan: &Plan, unit: Unit) -> String {
-    let node = &plan.nodes[unit.node.index()];
-    let step = match node.parent {
-        Some(parent) => format!("{}.{}", plan.nodes[parent.index()].id, node.id),
-        None => node.id.to_string(),
-    };
-    if unit.item == Unit::NO_ITEM { step } else { format!("{step}.{}", unit.item) }
+/// The name of a unit's log: `step`, `step.item`, and inside a body `fan-out.step.item`; the steps
+/// from the outermost to the innermost, then the items.
+pub fn log_name(plan: &Plan, node: NodeId, items: &ItemPath) -> String {
+    let steps = plan.line(node).into_iter().map(|id| plan.node(id).id.to_string());
+    let items = items.indices().iter().map(u32::to_string);
+    steps.chain(items).collect::<Vec<_>>().join(".")
 }
 
 /// Reads a log from a run's folder; empty where nothing was printed. Bytes that are no UTF-8 are
@@ -106,7 +105,7 @@ impl StepLog {
         if bytes.is_empty() {
             return;
         }
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         if state.closed {
             return;
         }
@@ -176,7 +175,7 @@ struct MemoryState {
 
 impl MemoryLogs {
     fn append(&self, run: RunId, name: &str, bytes: &[u8]) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.0);
         let key = (run, name.to_owned());
         if !state.logs.contains_key(&key) {
             state.order.push_back(key.clone());
@@ -192,14 +191,14 @@ impl MemoryLogs {
 
     /// The text of a log; empty where there is none.
     pub(crate) fn read(&self, run: RunId, name: &str) -> String {
-        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = lock(&self.0);
         let log = state.logs.get(&(run, name.to_owned()));
         log.map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default()
     }
 
     /// The names of a run's logs, in order.
     pub(crate) fn list(&self, run: RunId) -> Vec<String> {
-        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = lock(&self.0);
         let mut names: Vec<String> =
             state.logs.keys().filter(|(of, _)| *of == run).map(|(_, name)| name.clone()).collect();
         names.sort_unstable();

@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::id::RunId;
 use crate::payload::Payload;
 use crate::plan::{Node, NodeId, Plan};
-use crate::run::{AttemptSource, Failure, Unit};
+use crate::run::{AttemptSource, Failure, ItemPath, Unit};
 
 /// The future of one attempt. Nothing happens before its first poll, and a panic of a handler comes
 /// out of a poll. Dropping it stops the attempt (a command's process group gets KILL).
@@ -25,12 +25,16 @@ pub struct Attempt {
     pub plan: Apart<Plan>,
     /// What is executed.
     pub unit: Unit,
+    /// The items in which it stands.
+    pub items: ItemPath,
     /// Which try, from 1; interrupted ones are not counted.
     pub attempt: u32,
-    /// Rises with every dispatch of the unit.
-    pub fencing: u32,
+    /// Rises with every call, across restarts.
+    pub fencing: u64,
     /// What flows in.
     pub input: AttemptSource,
+    /// The folder of the run's workflow file, where the step asks for it; `None`: where the process runs.
+    pub home: Option<Arc<Path>>,
     /// The folder of all runs; `None` without a data folder.
     pub runs_folder: Option<Arc<Path>>,
     /// Set when the attempt is to stop.
@@ -60,6 +64,6 @@ impl Attempt {
 
     /// The item's index, inside a fan-out.
     pub fn item(&self) -> Option<u32> {
-        (self.unit.item != Unit::NO_ITEM).then_some(self.unit.item)
+        self.items.last()
     }
 }

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use serde::Serialize;
+
 use super::error::invalid;
-use super::handler::within_limit;
 use super::secret::without_line_end;
 use crate::payload::Payload;
 use crate::plan::Output;
@@ -26,14 +27,16 @@ pub(super) fn read(output: &Output, bytes: &[u8], what: &str) -> Result<Payload,
 /// JSON from outside.
 ///
 /// # Errors
-/// Class `invalid`, where it is none.
+/// Class `invalid`, where it is not JSON, or not what a payload may be.
 pub(super) fn json(bytes: &[u8], what: &str) -> Result<Payload, Failure> {
-    let bytes = bytes.trim_ascii();
-    if bytes.is_empty() {
+    let shown = bytes.trim_ascii();
+    if shown.is_empty() {
         return Err(invalid(format_args!("{what} is empty, not JSON")));
     }
-    Payload::from_json(bytes.to_vec())
-        .map_err(|error| invalid(format_args!("{what} is not JSON: {error}: {}", start(bytes))))
+    Payload::from_json(bytes.to_vec()).map_err(|error| {
+        let refused = if error.is_json() { "refused: " } else { "" };
+        invalid(format_args!("{what} is {refused}{error}: {}", start(shown)))
+    })
 }
 
 /// `{ file, size }` of a file that is there.
@@ -47,7 +50,15 @@ pub(super) fn written(file: &Path) -> Result<Payload, Failure> {
     if !known.is_file() {
         return Err(invalid(format_args!("`{shown}` is no file")));
     }
-    of(&serde_json::json!({ "file": shown.to_string(), "size": known.len() }))
+    of(&Written { file: shown.to_string(), size: known.len() })
+}
+
+/// A file that a step has written.
+#[derive(Serialize)]
+struct Written {
+    file: String,
+    /// In bytes.
+    size: u64,
 }
 
 fn text<'a>(bytes: &'a [u8], what: &str) -> Result<&'a str, Failure> {
@@ -57,8 +68,8 @@ fn text<'a>(bytes: &'a [u8], what: &str) -> Result<&'a str, Failure> {
     })
 }
 
-fn of<T: serde::Serialize + ?Sized>(value: &T) -> Result<Payload, Failure> {
-    Payload::of(value).map_err(invalid).and_then(within_limit)
+fn of<T: Serialize + ?Sized>(value: &T) -> Result<Payload, Failure> {
+    Payload::of(value).map_err(|error| invalid(format_args!("the output is refused: {error}")))
 }
 
 /// The first characters, for a message.

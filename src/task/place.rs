@@ -25,7 +25,7 @@ impl Place {
     /// # Errors
     /// Where it cannot be made, or the process has lost its own folder.
     pub(crate) fn prepare(attempt: &Attempt, scratch: &Scratch) -> io::Result<Self> {
-        let home = match &attempt.plan.source.folder {
+        let home = match &attempt.home {
             Some(folder) if folder.as_os_str().is_empty() => std::env::current_dir()?,
             Some(folder) => std::path::absolute(folder)?,
             None => std::env::current_dir()?,
@@ -34,14 +34,17 @@ impl Place {
             Some(folder) => std::path::absolute(folder)?,
             None => scratch.folder(attempt.run),
         };
-        let Some(item) = attempt.item() else {
+        if attempt.item().is_none() {
             fs::create_dir_all(&base)?;
             return Ok(Self { current: home.clone(), home, work: base });
-        };
+        }
         // The steps of a body share the folder of their item.
-        let step = attempt.step();
-        let owner = step.parent.map_or(&step.id, |parent| &attempt.plan.nodes[parent.index()].id);
-        let work = base.join(owner.as_str()).join(item.to_string());
+        let line = attempt.plan.line(attempt.node());
+        let steps = line.iter().map(|id| attempt.plan.node(*id)).filter(|step| step.fan.is_some());
+        let mut work = base;
+        for (step, item) in steps.zip(attempt.items.indices()) {
+            work = work.join(step.id.as_str()).join(item.to_string());
+        }
         fs::create_dir_all(&work)?;
         Ok(Self { current: work.clone(), home, work })
     }

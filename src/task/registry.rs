@@ -1,11 +1,11 @@
 //! The handlers and states of a program, by name and by type.
 
 use std::any::{Any, TypeId};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::poll_fn;
 use std::marker::PhantomData;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use super::error::poll_caught;
@@ -16,8 +16,9 @@ use super::{Apart, Attempt, AttemptFuture};
 /// What `task = "…"` may name, and what `State<T>` may ask for.
 #[derive(Default)]
 pub struct Registry {
-    handlers: HashMap<Box<str>, Box<dyn ErasedHandler>>,
-    states: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
+    // Trees: each attempt looks its handler up, and a few names are compared faster than one is hashed.
+    handlers: BTreeMap<Box<str>, Box<dyn ErasedHandler>>,
+    states: BTreeMap<TypeId, Arc<dyn Any + Send + Sync>>,
 }
 
 impl Registry {
@@ -44,9 +45,7 @@ impl Registry {
 
     /// The names of the handlers, in order.
     pub fn names(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.handlers.keys().map(AsRef::as_ref).collect();
-        names.sort_unstable();
-        names
+        self.handlers.keys().map(AsRef::as_ref).collect()
     }
 
     /// Looks whether each state that a handler asks for is there.
@@ -123,7 +122,8 @@ impl<Args: 'static, H: Handler<Args>> ErasedHandler for Erased<H, Args> {
                 return handler.call(&mut call).await;
             }
             // Also what a panic says must not show a secret.
-            let mut called = pin!(handler.call(&mut call));
+            let mut called: Pin<Box<dyn Future<Output = _> + Send>> =
+                Box::pin(handler.call(&mut call));
             masks.hide(poll_fn(|context| poll_caught(called.as_mut(), context)).await)
         })
     }

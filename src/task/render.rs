@@ -7,7 +7,7 @@ use super::error::invalid;
 use super::secret::{Masks, resolve};
 use crate::expression::Names;
 use crate::payload::Payload;
-use crate::plan::{HttpBody, InputFrom, Node, Output, Program, Template, Verb};
+use crate::plan::Template;
 use crate::run::Failure;
 
 /// The names of an attempt, and what must not be shown of them.
@@ -24,7 +24,7 @@ impl Rendering {
     /// Where a secret is not there.
     pub(crate) fn prepare(attempt: &Attempt, mut names: Names) -> Result<Self, Failure> {
         for name in secrets_read(attempt) {
-            names.secrets.push((name.into(), resolve(&attempt.plan, name)?));
+            names.secrets.push((name.into(), resolve(attempt, name)?));
         }
         let masks = Masks::of(&names.secrets);
         Ok(Self { names, masks })
@@ -74,48 +74,10 @@ impl Rendering {
 fn secrets_read(attempt: &Attempt) -> BTreeSet<&str> {
     let mut read = BTreeSet::new();
     if !attempt.plan.secrets.is_empty() {
-        each_template(attempt.step(), &mut |template| {
+        attempt.step().each_template(&mut |template| {
             let secrets = template.expressions().into_iter().flat_map(|e| &e.reads().secrets);
             read.extend(secrets.map(|secret| &*secret.name));
         });
     }
     read
-}
-
-/// Visits what an attempt of the node may render.
-fn each_template<'a>(node: &'a Node, visit: &mut dyn FnMut(&'a Template)) {
-    if let InputFrom::With(template) = &node.input {
-        visit(template);
-    }
-    node.idempotency_key.iter().for_each(&mut *visit);
-    match &node.verb {
-        Verb::Task(_) | Verb::Body => {}
-        Verb::Sleep(span) => visit(span),
-        Verb::Run(command) => {
-            match &command.program {
-                Program::Shell(text) => visit(text),
-                Program::Argv(words) => words.iter().for_each(&mut *visit),
-            }
-            command.env.iter().for_each(|(_, template)| visit(template));
-            command.stdin.iter().for_each(&mut *visit);
-            each_output_template(&command.output, visit);
-        }
-        Verb::Http(request) => {
-            visit(&request.url);
-            request.headers.iter().chain(&request.query).for_each(|(_, template)| visit(template));
-            match &request.body {
-                HttpBody::Empty => {}
-                HttpBody::Json(template) | HttpBody::Text(template) => visit(template),
-            }
-            request.save.iter().for_each(&mut *visit);
-            each_output_template(&request.output, visit);
-        }
-    }
-}
-
-fn each_output_template<'a>(output: &'a Output, visit: &mut dyn FnMut(&'a Template)) {
-    match output {
-        Output::File(template) => visit(template),
-        Output::Default | Output::Json | Output::Text | Output::Lines | Output::None => {}
-    }
 }

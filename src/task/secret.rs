@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::fs;
 use std::path::Path;
 
+use super::Attempt;
 use super::error::{failure, invalid};
 use crate::definition::SecretSource;
 use crate::payload::Payload;
-use crate::plan::Plan;
 use crate::run::Failure;
 
 /// Shorter secrets are not looked for in logs and results, in bytes: they would be found everywhere.
@@ -20,8 +20,8 @@ pub const SECRET_BYTES_MAX: u64 = 64 << 10;
 ///
 /// # Errors
 /// Class `invalid`, where it is not there.
-pub(crate) fn resolve(plan: &Plan, name: &str) -> Result<Box<str>, Failure> {
-    let known = plan.secrets.iter().find(|(secret, _)| secret == name);
+pub(crate) fn resolve(attempt: &Attempt, name: &str) -> Result<Box<str>, Failure> {
+    let known = attempt.plan.secrets.iter().find(|(secret, _)| secret == name);
     let (_, source) = known.ok_or_else(|| invalid(format_args!("no secret `{name}`")))?;
     match source {
         SecretSource::Env(variable) => match std::env::var(variable) {
@@ -33,7 +33,7 @@ pub(crate) fn resolve(plan: &Plan, name: &str) -> Result<Box<str>, Failure> {
             }
         },
         SecretSource::File(path) => {
-            let home = plan.source.folder.as_deref().unwrap_or_else(|| Path::new(""));
+            let home = attempt.home.as_deref().unwrap_or_else(|| Path::new(""));
             read_file(&home.join(path))
                 .map_err(|error| invalid(format_args!("secret `{name}`: file `{path}`: {error}")))
         }

@@ -127,3 +127,12 @@ fn strings_comments_and_characters_hide_nothing_behind_them() {
     let text = "const Q: char = '\"';\nconst R: &str = r#\"a \" b\"#; /* a /* b */ c */\nfn f<'a>(x: &'a str) { Instant::now() }";
     assert_eq!(lines(rules::clock, "src/run.rs", text), ["3"]);
 }
+
+#[test]
+fn a_lock_of_its_own_is_seen() {
+    let check = |path, text| lines(rules::locks, path, text);
+    assert_eq!(check("src/run.rs", "use std::sync::{Arc, Mutex};"), ["1"]);
+    assert_eq!(check("src/run.rs", "\nfn f(l: &std::sync::RwLock<u8>) {}"), ["2"]);
+    assert!(check("src/run.rs", "use std::sync::Arc;\nuse crate::sync::Mutex;").is_empty());
+    assert!(check("src/sync.rs", "use std::sync::Mutex;").is_empty());
+}

@@ -4,7 +4,12 @@ use crate::source::{Problem, Source, Token, find};
 
 /// The modules of the library, top to bottom; each may use those above it.
 pub(crate) const LAYERS: &[&str] = &[
+    "sync",
+    "guard",
+    "seldom",
+    "luck",
     "clock",
+    "growth",
     "id",
     "payload",
     "definition",
@@ -12,6 +17,7 @@ pub(crate) const LAYERS: &[&str] = &[
     "plan",
     "run",
     "dead_letter",
+    "stored",
     "journal",
     "task",
     "dead_letter",
@@ -23,7 +29,7 @@ pub(crate) const LAYERS: &[&str] = &[
 /// The dependencies that have a home, and where.
 pub(crate) const HOMES: &[(&str, &[&str])] = &[
     ("annotate_snippets", &["src/definition"]),
-    ("bincode", &["src/journal/codec"]),
+    ("bincode", &["src/stored"]),
     ("crc", &["src/journal"]),
     ("jiff", &["src/clock"]),
     ("minijinja", &["src/expression"]),
@@ -172,6 +178,23 @@ pub(crate) fn clock(source: &Source) -> Vec<Problem> {
     let exempt = source.module().is_none() || source.is_in(&["src/clock"]);
     let paths = source.paths().into_iter().filter(|path| !exempt && reads(&path.parts));
     paths.map(|path| source.problem(path.line, "only `clock` reads the clock")).collect()
+}
+
+/// Only `sync` takes the standard library's locks.
+pub(crate) fn locks(source: &Source) -> Vec<Problem> {
+    if source.module().is_none() || source.is_in(&["src/sync"]) {
+        return Vec::new();
+    }
+    let is_lock = |parts: &[String]| match parts {
+        [std, sync, name, ..] => {
+            std == "std"
+                && sync == "sync"
+                && matches!(name.as_str(), "Mutex" | "RwLock" | "Condvar" | "PoisonError")
+        }
+        [_, ..] | [] => false,
+    };
+    let paths = source.paths().into_iter().filter(|path| is_lock(&path.parts));
+    paths.map(|path| source.problem(path.line, "locks come from `crate::sync`")).collect()
 }
 
 /// Tasks are spawned by the shell alone, threads by the shell and the journal.

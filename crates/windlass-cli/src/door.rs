@@ -90,6 +90,7 @@ pub(crate) fn ended(run: &RunSummary) -> String {
         RunState::Succeeded => "succeeded",
         RunState::Failed => "failed",
         RunState::Cancelled => "was cancelled",
+        RunState::Damaged => "is set aside",
         RunState::Pending | RunState::Running | RunState::Paused | RunState::Parked => "goes on",
     };
     format!("run {} has ended: it {how}", run.id)
@@ -116,9 +117,13 @@ impl From<Error> for Problem {
                     "the input does not fit workflow `{workflow}`\n{}",
                     list.join("\n")
                 ))
-                .help("give it with -i key=value, or as a file with --input")
+                .help(
+                    "give it with -i key=value (-i key:=JSON for JSON), or as a file with --input",
+                )
             }
-            Error::Json { .. } | Error::KeyTaken { .. } => Self::usage(error.to_string()),
+            Error::Json { .. } | Error::KeyTaken { .. } | Error::Limit { .. } => {
+                Self::usage(error.to_string())
+            }
             Error::UnknownRun(_) => {
                 Self::missing(error.to_string()).help("`windlass runs` lists all runs")
             }

@@ -9,7 +9,7 @@ use windlass::run::RunState;
 use crate::exit::Problem;
 
 /// The states by their names.
-pub(crate) const STATES: [RunState; 7] = [
+pub(crate) const STATES: [RunState; 8] = [
     RunState::Pending,
     RunState::Running,
     RunState::Paused,
@@ -17,6 +17,7 @@ pub(crate) const STATES: [RunState; 7] = [
     RunState::Succeeded,
     RunState::Failed,
     RunState::Cancelled,
+    RunState::Damaged,
 ];
 
 /// Reads the words of a filter.

@@ -24,5 +24,16 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    be_quiet_where_guarded();
     args::main().into()
+}
+
+/// A panic that the library catches and tells as damage is not printed as well.
+fn be_quiet_where_guarded() {
+    let told = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !windlass::is_guarded() {
+            told(panic);
+        }
+    }));
 }

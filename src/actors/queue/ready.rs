@@ -11,6 +11,10 @@ use crate::clock::Timestamp;
 /// A job gains one point of priority for each such span that it has waited.
 const AGING: Duration = Duration::from_secs(10);
 
+/// So many keys of jobs that have left may stand among the aborted ones, and twice as many as there
+/// are jobs.
+const ABORTED_STALE: usize = 64;
+
 /// Ready jobs, in order of arrival within each priority, and the workers that wait for some.
 #[derive(Debug, Default)]
 pub(super) struct Ready {
@@ -18,15 +22,26 @@ pub(super) struct Ready {
     len: usize,
     /// Jobs that are not wanted any more, wherever they stand.
     aborted: HashSet<AttemptKey>,
-    /// Which workers rest and are to be woken when there is a job.
-    pub(super) resting: Vec<bool>,
+    /// What each worker waits for.
+    pub(super) rests: Vec<Rest>,
     /// Whether nothing more is handed out.
     pub(super) stopped: bool,
 }
 
+/// What a worker waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// Nothing: it is at work, and looks again by itself.
+    Nothing,
+    /// A job: it is to be woken when there is one.
+    Job,
+    /// A slot: the attempt that frees one tells it.
+    Slot,
+}
+
 impl Ready {
     pub(super) fn new(workers: usize) -> Self {
-        Self { resting: vec![false; workers], ..Self::default() }
+        Self { rests: vec![Rest::Nothing; workers], ..Self::default() }
     }
 
     pub(super) fn push(&mut self, job: Job) {
@@ -34,8 +49,26 @@ impl Ready {
         self.classes.entry(job.priority).or_default().push_back(job);
     }
 
+    /// Hands out so many jobs, those that count most now first.
+    pub(super) fn take(&mut self, wanted: usize, now: Timestamp, to: &mut VecDeque<Job>) {
+        if self.classes.len() == 1
+            && self.aborted.is_empty()
+            && let Some(mut only) = self.classes.first_entry()
+        {
+            let jobs = only.get_mut();
+            let taken = wanted.min(jobs.len());
+            to.extend(jobs.drain(..taken));
+            self.len -= taken;
+            return;
+        }
+        to.extend((0..wanted).map_while(|_| self.pop(now)));
+        if self.len == 0 {
+            self.aborted.clear();
+        }
+    }
+
     /// The job that counts most now.
-    pub(super) fn pop(&mut self, now: Timestamp) -> Option<Job> {
+    fn pop(&mut self, now: Timestamp) -> Option<Job> {
         loop {
             let job = self.pop_any(now)?;
             if self.aborted.is_empty() || !self.aborted.remove(&job.key()) {
@@ -45,20 +78,13 @@ impl Ready {
     }
 
     fn pop_any(&mut self, now: Timestamp) -> Option<Job> {
-        let class = match self.classes.len() {
-            0 => return None,
-            1 => *self.classes.first_key_value()?.0,
-            _ => self.first_class(now)?,
-        };
+        let class = self.first_class(now)?;
         let jobs = self.classes.get_mut(&class)?;
         let job = jobs.pop_front();
         if jobs.is_empty() && self.classes.len() > 1 {
             self.classes.remove(&class);
         }
         self.len -= usize::from(job.is_some());
-        if self.len == 0 {
-            self.aborted.clear();
-        }
         job
     }
 
@@ -73,13 +99,20 @@ impl Ready {
 
     /// The job is not to be handed out, if it is here.
     pub(super) fn abort(&mut self, key: AttemptKey) {
-        if self.len > 0 {
-            self.aborted.insert(key);
+        if self.len == 0 {
+            return;
+        }
+        self.aborted.insert(key);
+        if self.aborted.len() > ABORTED_STALE + 2 * self.len {
+            let here: HashSet<_> = self.classes.values().flatten().map(Job::key).collect();
+            self.aborted.retain(|key| here.contains(key));
         }
     }
 
+    /// Jobs that stand here, those that are not wanted any more included: a key of `aborted` may name
+    /// a job that has left, and must not hide one that has not.
     pub(super) fn len(&self) -> usize {
-        self.len - self.aborted.len().min(self.len)
+        self.len
     }
 
     /// When the job that has waited longest became ready.

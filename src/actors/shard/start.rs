@@ -1,18 +1,17 @@
 //! Accepting a run: by its key at most once, durable before the answer.
 
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::commit::{Release, Round};
-use super::{Ended, Live, State};
+use super::intake::Release;
+use super::recover::FOREVER;
+use super::{Ended, Kept, Live, State};
 use crate::actors::shared::Registered;
-use crate::clock::Timestamp;
 use crate::definition::Durability;
-use crate::id::{RunId, content_hash};
-use crate::journal::KeyEntry;
-use crate::run::{Accepted, Run};
+use crate::id::{EntityId, RunId};
+use crate::journal::{JournalError, KeyEntry, Urgency};
+use crate::run::{Accepted, IdempotencyKey, Run};
 
 /// A run to be accepted; its input has been checked.
 #[derive(Debug)]
@@ -45,67 +44,88 @@ pub(crate) enum Refusal {
     Unwell(String),
 }
 
-/// Keys are looked through for expired ones when so many have been added.
+/// Keys that no run holds are looked through for expired ones when so many have been added.
 const KEYS_PURGE: usize = 10_000;
 
 impl State {
-    pub(super) fn start(&mut self, start: Start, now: Timestamp) {
+    pub(super) fn start(&mut self, start: Start) {
         let Start { id, workflow, accepted, durability, waiter, reply } = start;
         if let Some(reason) = self.shared.health.refusal() {
             self.shared.unreserve(&workflow);
             return answer(reply, Err(Refusal::Unwell(reason)));
         }
-        if let Some(taken) = self.take_key(id, &accepted, now) {
-            self.shared.unreserve(&workflow);
-            return self.answer_with(taken, &accepted, reply);
-        }
-        let room = workflow.queues.first().map(|queue| Arc::clone(&self.shared.queues[*queue]));
-        let (run, step) = Run::accept(&workflow.plan, id, accepted);
-        let live = Live {
-            run,
-            workflow,
-            waiters: waiter.into_iter().collect(),
-            first: None,
-            durability,
-            armed: false,
-            dormant: false,
+        let kept = match durability {
+            Durability::Strict if self.shared.logged => Kept::Strict,
+            Durability::Relaxed if self.shared.logged => Kept::Relaxed,
+            Durability::Strict | Durability::Relaxed | Durability::Memory => Kept::Nowhere,
         };
-        if self.shared.logged && durability != Durability::Memory {
-            self.base(id);
-        }
-        self.out.urgent = true;
-        self.out.collect(Round { shared: &self.shared, id, live: &live, now }, &step);
-        self.runs.insert(id, Box::new(live));
-        let accept = move || {
-            if let Some(room) = room {
-                room.unreserve();
+        self.relaxed |= kept == Kept::Relaxed;
+        match self.take_key(id, &accepted) {
+            Ok(None) => {}
+            Ok(Some(taken)) => {
+                self.shared.unreserve(&workflow);
+                return self.answer_with(taken, &accepted, reply);
             }
-            answer(reply, Ok(Begun::New));
-        };
-        if durability == Durability::Strict && self.shared.logged {
-            self.out.gated.push(Release::Reply(Box::new(accept)));
+            Err(error) => {
+                self.shared.unreserve(&workflow);
+                return answer(reply, Err(Refusal::Unwell(error.to_string())));
+            }
+        }
+        let has_limit = |queue: &usize| self.shared.queues[*queue].settings.max_depth.is_some();
+        let room = workflow.queues.first().copied().filter(has_limit);
+        let (run, step) = Run::accept(&workflow.plan, id, accepted);
+        let mut live = Live::new(run, workflow, kept);
+        live.waiters.extend(waiter);
+        if kept.is_durable() {
+            let part = self.part(id);
+            part.live += 1;
+            part.base(id);
+        }
+        self.out.urgency = Urgency::Now;
+        self.split().1.collect((id, &mut live), &step, None);
+        self.runs.insert(id, Box::new(live));
+        let early = kept == Kept::Relaxed && !self.part(id).late;
+        if kept.is_durable() && !early {
+            let accept = move || answer(reply, Ok(Begun::New));
+            self.after_landing(id, Release::Reply(Box::new(accept)));
+            if let Some(room) = room {
+                self.after_landing(id, Release::Room(room));
+            }
         } else {
-            accept();
+            answer(reply, Ok(Begun::New));
+            self.out.rooms.extend(room);
         }
     }
 
     /// Takes the run's key for it, or says who has it.
-    fn take_key(&mut self, id: RunId, accepted: &Accepted, now: Timestamp) -> Option<KeyEntry> {
-        let (key, until) = accepted.key.clone()?;
+    fn take_key(
+        &mut self,
+        id: RunId,
+        accepted: &Accepted,
+    ) -> Result<Option<KeyEntry>, JournalError> {
+        let Some((key, own)) = key_of(accepted) else { return Ok(None) };
+        let now = self.now;
         if self.keys.len() >= KEYS_PURGE && self.keys.len().is_power_of_two() {
             self.keys.retain(|_, entry| entry.until > now);
         }
-        let input = content_hash(accepted.input.as_bytes());
-        match self.keys.entry(key) {
-            Entry::Occupied(taken) if taken.get().until > now => Some(taken.get().clone()),
-            Entry::Occupied(mut expired) => {
-                expired.insert(KeyEntry { run: id, input, until });
-                None
-            }
-            Entry::Vacant(free) => {
-                free.insert(KeyEntry { run: id, input, until });
-                None
-            }
+        let kept = match self.keys.get(&key) {
+            Some(taken) => Some(*taken),
+            None => self.shared.journal.key(key)?,
+        };
+        if let Some(taken) = kept.filter(|taken| taken.until > now) {
+            return Ok(Some(taken));
+        }
+        self.keys.insert(key, KeyEntry { run: id, input: own.input, at: now, until: FOREVER });
+        Ok(None)
+    }
+
+    /// The key of a run that nothing keeps durably expires in memory.
+    pub(super) fn expire_key(&mut self, id: RunId) {
+        let Some(live) = self.runs.get(&id) else { return };
+        let Some((key, own)) = key_of(live.run.accepted()) else { return };
+        let until = live.run.ended().unwrap_or(self.now).after(own.ttl);
+        if let Some(entry) = self.keys.get_mut(&key).filter(|entry| entry.run == id) {
+            entry.until = until;
         }
     }
 
@@ -117,13 +137,21 @@ impl State {
         reply: Option<oneshot::Sender<Result<Begun, Refusal>>>,
     ) {
         let id = taken.run;
-        if taken.input != content_hash(accepted.input.as_bytes()) {
-            return answer(reply, Err(Refusal::KeyTaken(id)));
-        }
-        let ended = self.runs.get_mut(&id).map(|live| super::operate::listen(live));
-        let known = move || answer(reply, Ok(Begun::Known(id, ended)));
-        self.out.gated.push(Release::Reply(Box::new(known)));
+        let told = if accepted.key.as_ref().is_some_and(|key| key.input == taken.input) {
+            let ended = self.runs.get_mut(&id).map(|live| super::view::listen(live));
+            Ok(Begun::Known(id, ended))
+        } else {
+            Err(Refusal::KeyTaken(id))
+        };
+        self.after_landing(id, Release::Reply(Box::new(move || answer(reply, told))));
     }
+}
+
+/// The idempotency key that a run was started with, and its id.
+pub(super) fn key_of(accepted: &Accepted) -> Option<(EntityId, &IdempotencyKey)> {
+    let key = accepted.key.as_deref()?;
+    let namespace = accepted.details.namespace.as_deref().unwrap_or_default();
+    Some((EntityId::of_key(namespace, &accepted.workflow, &key.text), key))
 }
 
 fn answer(reply: Option<oneshot::Sender<Result<Begun, Refusal>>>, what: Result<Begun, Refusal>) {

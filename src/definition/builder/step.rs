@@ -53,6 +53,12 @@ impl Step {
         step
     }
 
+    /// Steps that are one step to the others: its result is a table of theirs by id.
+    pub fn group(id: &str, steps: impl IntoIterator<Item = Self>) -> Self {
+        let (id, body) = (id.to_owned(), steps.into_iter().collect());
+        Self { id, entries: Entries::default(), env: Entries::default(), body }
+    }
+
     fn new(id: &str, verb: &str, value: String) -> Self {
         let mut entries = Entries::default();
         entries.set(verb, value);

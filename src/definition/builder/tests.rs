@@ -2,12 +2,12 @@ use std::collections::BTreeMap;
 
 use expect_test::expect_file;
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::definition::{
     Backoff, Definition, Delay, ErrorClass, InputKind, Jitter, JoinDefinition, OnCrash, Tolerate,
-    parse,
+    VerbDefinition, parse,
 };
 
 fn read(workflow: &Workflow) -> Definition {
@@ -118,6 +118,18 @@ fn every_key_can_be_built() {
     assert_eq!(flow.steps["fetch"].retry[0].delay, Delay::Of(Duration::from_millis(1_500)));
     assert_eq!(flow.steps["merge"].retry.len(), 2);
     assert_eq!(flow.steps["merge"].for_each.as_ref().unwrap().value, r#"[{"a":"x y"},2]"#);
+}
+
+#[test]
+fn bodies_nest() {
+    let inner = Step::body("parts", "item.parts", [Step::task("make", "make")]);
+    let group = Step::group("build", [Step::task("fetch", "fetch"), inner.after(["fetch"])]);
+    let flow = read(&Workflow::new("a").step(group.when("input.build")));
+    let VerbDefinition::Steps(build) = &flow.steps["build"].verb else { panic!("a body") };
+    assert!(flow.steps["build"].for_each.is_none() && flow.steps["build"].when.is_some());
+    let VerbDefinition::Steps(parts) = &build["parts"].verb else { panic!("a body") };
+    assert_eq!(build["parts"].for_each.as_ref().unwrap().value, "item.parts");
+    assert!(matches!(parts["make"].verb, VerbDefinition::Task(_)));
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::payload::Json;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::value_of;
 
@@ -83,14 +83,14 @@ pub(super) fn json(value: &(impl Serialize + ?Sized)) -> String {
 }
 
 /// TOML has no `null`: an expression that gives none stands for it.
-fn toml(value: &Value) -> String {
+fn toml(value: &Json) -> String {
     match value {
-        Value::Null => string("${{ none }}"),
-        Value::Bool(value) => value.to_string(),
-        Value::Number(number) => number.to_string(),
-        Value::String(text) => string(text),
-        Value::Array(values) => list(values.iter().map(toml)),
-        Value::Object(object) => {
+        Json::Null => string("${{ none }}"),
+        Json::Bool(value) => value.to_string(),
+        Json::Number(number) => number.to_string(),
+        Json::String(text) => string(text),
+        Json::Array(values) => list(values.iter().map(toml)),
+        Json::Object(object) => {
             inline(object.iter().map(|(name, value)| (name.as_str(), toml(value))))
         }
     }

@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
+use crate::payload::Json;
 use indexmap::IndexMap;
-use serde_json::Value;
 
+use super::env::read_env;
 use super::retry::{Policies, Retry, read_retry};
-use super::step::read_env;
 use super::table::{Keys, Table};
 use crate::definition::Spanned;
 use crate::id::Name;
 
 const KEYS: Keys = Keys {
     known: &["retry", "timeout", "queue", "env"],
-    later: &[],
+    later: &["grace", "shell", "cwd"],
     others: &[("retries", "retry.attempts"), ("attempts", "retry.attempts")],
 };
 
@@ -23,7 +23,7 @@ pub(super) struct Defaults {
     pub(super) retry: Option<Retry>,
     pub(super) timeout: Option<Spanned<Duration>>,
     pub(super) queue: Option<Spanned<Name>>,
-    pub(super) env: IndexMap<String, Spanned<Value>>,
+    pub(super) env: IndexMap<String, Spanned<Json>>,
 }
 
 impl Defaults {

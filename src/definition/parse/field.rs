@@ -306,7 +306,7 @@ pub(super) fn id(text: &str) -> Option<Name> {
     Name::new(text).filter(|_| !text.contains('.'))
 }
 
-/// The problem of a text that is no name.
+/// The problem of a text that is not a name.
 pub(super) fn bad_name(what: &str, text: &str, span: &Span) -> Diagnostic {
     let label = if text.is_empty() {
         "empty".to_owned()

@@ -1,7 +1,7 @@
 //! The verb `http`.
 
+use crate::payload::Json;
 use indexmap::IndexMap;
-use serde_json::Value;
 use toml::de::DeValue;
 
 use super::field::Field;
@@ -42,13 +42,13 @@ pub(super) fn read(field: &Field<'_>) -> Option<VerbDefinition> {
         let problem = problem.label("one body").related(json.key_span, "another");
         field.problems.report(problem.help("keep one of them"));
     }
-    let text = |field: Field<'_>| Some(field.at(Value::String(field.full_text()?.to_owned())));
+    let text = |field: Field<'_>| Some(field.at(Json::String(field.full_text()?.to_owned())));
     let http = HttpDefinition {
         method: table.field("method").and_then(|f| Some(f.at(f.choice(&METHODS)?.to_owned()))),
         headers: scalars(&table, "headers"),
         query: scalars(&table, "query"),
         json: table.field("json").and_then(|field| Some(field.at(to_json(&field)?))),
-        body: table.field("body").and_then(|f| Some(f.at(Value::String(f.text()?.to_owned())))),
+        body: table.field("body").and_then(|f| Some(f.at(Json::String(f.text()?.to_owned())))),
         expect: table.field("expect").map(|field| expect(&field)).unwrap_or_default(),
         save: table.field("save").and_then(text),
         max_size: table.field("max_size").and_then(|field| field.size()),
@@ -73,7 +73,7 @@ fn address(field: &Field<'_>) -> Option<Spanned<String>> {
 }
 
 /// Headers and query parameters: texts, numbers and booleans by name.
-fn scalars(table: &Table<'_>, key: &str) -> IndexMap<String, Spanned<Value>> {
+fn scalars(table: &Table<'_>, key: &str) -> IndexMap<String, Spanned<Json>> {
     let Some(table) = table.table(key) else { return IndexMap::new() };
     let mut values = IndexMap::new();
     for (name, field) in table.fields() {
@@ -128,7 +128,7 @@ fn statuses(field: &Field<'_>) -> Option<(u16, u16)> {
     };
     let range = range(text);
     if range.is_none() {
-        let told = format!("`{}`: `{}` is no status", field.name, excerpt(text));
+        let told = format!("`{}`: `{}` is not a status", field.name, excerpt(text));
         let problem = field.problem("out-of-range", told).label("not a status");
         field.problems.report(problem.help("write 200, \"2xx\" or \"200-204\""));
     }

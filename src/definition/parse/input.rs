@@ -1,7 +1,7 @@
 //! `[input]` and `[secrets]`.
 
+use crate::payload::Json;
 use indexmap::IndexMap;
-use serde_json::Value;
 use toml::de::DeValue;
 
 use super::field::{Field, bad_name, id};
@@ -152,7 +152,7 @@ fn check_fit(table: &Table<'_>, kind: InputKind) {
     }
 }
 
-fn allowed(field: &Field<'_>, kind: InputKind) -> Vec<Value> {
+fn allowed(field: &Field<'_>, kind: InputKind) -> Vec<Json> {
     let Some(list) = field.list("values", None) else { return Vec::new() };
     if list.is_empty() {
         let problem = field.problem("empty", "`enum` is an empty list").label("no value fits");
@@ -215,12 +215,12 @@ fn default_fits(table: &Table<'_>, input: &InputField) -> bool {
     allowed
 }
 
-fn fits(value: &Value, kind: InputKind) -> bool {
+fn fits(value: &Json, kind: InputKind) -> bool {
     match kind {
         InputKind::Any => true,
         InputKind::String | InputKind::Date | InputKind::Datetime => value.is_string(),
         InputKind::Number => value.is_number(),
-        InputKind::Integer => value.is_i64() || value.is_u64(),
+        InputKind::Integer => value.is_integer(),
         InputKind::Boolean => value.is_boolean(),
         InputKind::Array => value.is_array(),
         InputKind::Object => value.is_object(),

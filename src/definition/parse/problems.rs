@@ -8,12 +8,18 @@ use crate::definition::{Diagnostic, Span};
 /// The most problems that are told of one file.
 pub(super) const PROBLEMS_MAX: usize = 1_000;
 
+/// The most names for which something similar is looked for among names of the file: with many wrong
+/// names among many right ones, looking takes longer than everything else.
+pub(crate) const SUGGESTIONS_MAX: usize = 50;
+
 /// Collects problems while a file is read.
 #[derive(Debug, Default)]
 pub(super) struct Problems {
     found: RefCell<Vec<Diagnostic>>,
     /// How many there are, those that are not told included.
     count: Cell<usize>,
+    /// For how many names something similar was looked for.
+    suggestions: Cell<usize>,
     /// The TOML itself is broken: what is missing may only have been lost.
     pub(super) broken: Cell<bool>,
 }
@@ -32,12 +38,18 @@ impl Problems {
         self.count.set(self.count.get() + 1);
     }
 
+    /// Whether there is time to look for what was meant among names of the file.
+    pub(super) fn suggests(&self) -> bool {
+        self.suggestions.set(self.suggestions.get() + 1);
+        self.suggestions.get() <= SUGGESTIONS_MAX
+    }
+
     /// Whether further ones would only be counted.
     pub(super) fn is_full(&self) -> bool {
         self.count.get() > PROBLEMS_MAX
     }
 
-    /// Adds one about something that is not there; in a broken file that is no news.
+    /// Adds one about something that is not there; in a broken file it may only have been lost.
     pub(super) fn report_missing(&self, problem: Diagnostic) {
         if !self.broken.get() {
             self.report(problem);

@@ -20,7 +20,6 @@ pub(super) const ATTEMPTS_MAX: u32 = 10_000_000;
 const FACTOR_MAX: f64 = 1_000.0;
 
 const DELAY_DEFAULT: Duration = Duration::from_secs(1);
-const MAX_DELAY_DEFAULT: Duration = Duration::from_secs(3_600);
 const FACTOR_DEFAULT: f64 = 2.0;
 
 const KEYS: Keys = Keys::of(&[
@@ -56,7 +55,7 @@ const CLASSES: [&str; 8] = [
 /// `[retry.<name>]`
 pub(super) type Policies = IndexMap<String, Policy>;
 
-/// What `retry` says.
+/// The value of `retry`.
 #[derive(Debug, Clone)]
 pub(super) enum Retry {
     /// A policy by its name.
@@ -142,14 +141,16 @@ pub(super) fn read_retry(field: &Field<'_>, policies: &Policies) -> Option<Retry
 fn unknown_policy(field: &Field<'_>, name: &str, policies: &Policies) -> Diagnostic {
     let told =
         format!("`{}` names the policy `{}`, which does not exist", field.name, excerpt(name));
-    let help = match nearest(name, policies.keys().map(String::as_str)) {
+    let suggests = field.problems.suggests();
+    let near = suggests.then(|| nearest(name, policies.keys().map(String::as_str))).flatten();
+    let help = match near {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("add a table [retry.{}]", excerpt(name)),
     };
     field.problem("unknown-policy", told).label("no such policy").help(help)
 }
 
-/// What a step's own `retry` and that of `[defaults]` come to.
+/// The rules of a step: its own `retry`, and that of `[defaults]` for what it leaves out.
 pub(super) fn resolve(own: Option<&Retry>, default: Option<&Retry>) -> Vec<RetryRule> {
     let nothing = Policy::default();
     match (own, default) {
@@ -172,20 +173,21 @@ impl Policy {
             own.as_ref().or(base.as_ref()).map(|list| list.value.clone()).unwrap_or_default()
         };
         let max_delay = self.max_delay.as_ref().or(base.max_delay.as_ref());
-        let max_delay_default = match delay {
-            Delay::Of(delay) => delay.max(MAX_DELAY_DEFAULT),
-            Delay::RetryAfter => MAX_DELAY_DEFAULT,
-        };
         let factor = self.factor.as_ref().or(base.factor.as_ref());
+        let backoff = self.backoff.or(base.backoff).unwrap_or_default();
+        let jitter = self.jitter.or(base.jitter).unwrap_or(match backoff {
+            Backoff::Exponential | Backoff::Linear => Jitter::Equal,
+            Backoff::Fixed => Jitter::None,
+        });
         RetryRule {
             on: classes(&self.on, &base.on),
             not_on: classes(&self.not_on, &base.not_on),
             attempts: self.attempts.or(base.attempts).unwrap_or(1),
-            backoff: self.backoff.or(base.backoff).unwrap_or_default(),
+            backoff,
             delay,
             factor: factor.map_or(FACTOR_DEFAULT, |factor| factor.value),
-            max_delay: max_delay.map_or(max_delay_default, |max_delay| max_delay.value),
-            jitter: self.jitter.or(base.jitter).unwrap_or_default(),
+            max_delay: max_delay.map(|max_delay| max_delay.value),
+            jitter,
             within: self.within.or(base.within),
             span: self.span.clone(),
         }

@@ -3,14 +3,27 @@
 use super::field::bad_name;
 use super::problems::Problems;
 use super::table::{Keys, Table};
-use super::{refused, syntax, tree};
+use super::{refused, retention, syntax, tree};
 use crate::definition::unit::excerpt;
 use crate::definition::{Diagnostic, QueueSettings, Settings, WORKERS_MAX, WhenFull};
 use crate::id::Name;
 
 const KEYS: Keys = Keys {
-    known: &["queues"],
-    later: &["rate_limits", "locks", "breakers", "dlq", "notify", "retention", "api"],
+    known: &["queues", "retention"],
+    later: &[
+        "durability",
+        "data_dir",
+        "rate_limits",
+        "locks",
+        "breakers",
+        "events",
+        "alert",
+        "notify",
+        "workflows",
+        "http",
+        "api",
+        "dlq",
+    ],
     others: &[("queue", "queues")],
 };
 
@@ -46,7 +59,7 @@ pub fn parse_settings(_path: &str, text: &str) -> (Option<Settings>, Vec<Diagnos
 
 fn read(root: &Table<'_>) -> Settings {
     root.check_keys(&KEYS, "settings");
-    let mut settings = Settings::default();
+    let mut settings = Settings { retention: retention::read(root), ..Settings::default() };
     let queues = root.table("queues").map(|queues| queues.fields()).unwrap_or_default();
     for (key, field) in queues {
         let Some(name) = Name::new(key) else {
@@ -79,10 +92,12 @@ fn queue(table: &Table<'_>) -> QueueSettings {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use expect_test::expect;
 
     use super::*;
-    use crate::definition::{Format, render};
+    use crate::definition::{Format, KeepTime, RetentionKeys, render};
 
     #[test]
     fn queues_are_read() {
@@ -99,9 +114,23 @@ mod tests {
     }
 
     #[test]
+    fn retention_is_read() {
+        let text = "[retention]\nkeep = '90d'\nkeep_failed = 'forever'\n";
+        let (settings, problems) = parse_settings("engine.toml", text);
+        assert_eq!(problems, []);
+        let expected = RetentionKeys {
+            keep: Some(KeepTime::For(Duration::from_secs(90 * 86_400))),
+            keep_failed: Some(KeepTime::Forever),
+            ..RetentionKeys::default()
+        };
+        assert_eq!(settings.unwrap().retention, expected);
+    }
+
+    #[test]
     fn all_problems_are_told() {
         let text = "[queues.payments]\nworkers = 0\nmax_depht = 1\nwhen_full = 'drop'\n\
-                    [queues.'a b']\n[api]\nlisten = 'x'\n[queue.x]\n";
+                    [queues.'a b']\n[api]\nlisten = 'x'\n[queue.x]\n\
+                    [retention]\nkeep = 'ever'\nkeep_min = -1\nkeep_letter = '1d'\n";
         let (_, problems) = parse_settings("engine.toml", text);
         expect![[r#"
             {"v":1,"code":"out-of-range","severity":"error","message":"queue `payments`: `workers` must be at least 1","file":"engine.toml","line":2,"column":11,"end_line":2,"end_column":12,"label":"too small","related":[],"help":null}
@@ -110,6 +139,9 @@ mod tests {
             {"v":1,"code":"bad-name","severity":"error","message":"queue: `a b` is not a name","file":"engine.toml","line":5,"column":9,"end_line":5,"end_column":14,"label":"not a name","related":[],"help":"a name has 1 to 128 of the characters A-Z, a-z, 0-9, `_` and `-`"}
             {"v":1,"code":"not-supported-yet","severity":"error","message":"engine.toml: `api` is not supported yet","file":"engine.toml","line":6,"column":2,"end_line":6,"end_column":5,"label":"a later version reads it","related":[],"help":"take it out for now"}
             {"v":1,"code":"unknown-key","severity":"error","message":"unknown key `queue` in engine.toml","file":"engine.toml","line":8,"column":2,"end_line":8,"end_column":7,"label":"not a settings key","related":[],"help":"did you mean `queues`?"}
+            {"v":1,"code":"bad-duration","severity":"error","message":"engine.toml: `retention.keep`: `ever` is not a duration","file":"engine.toml","line":10,"column":8,"end_line":10,"end_column":14,"label":"not a time to keep something","related":[],"help":"write a duration such as \"30d\", or \"forever\""}
+            {"v":1,"code":"out-of-range","severity":"error","message":"engine.toml: `retention.keep_min` must be at least 0","file":"engine.toml","line":11,"column":12,"end_line":11,"end_column":14,"label":"too small","related":[],"help":null}
+            {"v":1,"code":"unknown-key","severity":"error","message":"unknown key `retention.keep_letter` in engine.toml","file":"engine.toml","line":12,"column":1,"end_line":12,"end_column":12,"label":"not a retention key","related":[],"help":"did you mean `keep_letters`?"}
         "#]].assert_eq(&render("engine.toml", text, &problems, Format::Json));
     }
 }

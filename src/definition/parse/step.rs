@@ -2,11 +2,12 @@
 
 use std::cell::Cell;
 
+use crate::payload::Json;
 use indexmap::IndexMap;
-use serde_json::Value;
 use toml::de::DeValue;
 
 use super::defaults::Defaults;
+use super::env::{read_env, text_template};
 use super::field::{Field, bad_name, id};
 use super::keys;
 use super::problems::alternatives;
@@ -14,15 +15,21 @@ use super::retry::{Policies, check_attempts, read_retry, resolve};
 use super::table::{Keys, Table, not_yet};
 use super::value::to_json;
 use super::verb::{self, Kind, stand_in};
-use super::workflow::PARALLEL_MAX;
 use crate::definition::unit::excerpt;
 use crate::definition::{
     Diagnostic, JoinDefinition, OnCrash, OutputKind, RetryRule, Spanned, StepDefinition, Tolerate,
+    VerbDefinition,
 };
 use crate::id::{NAME_CHARS_MAX, Name};
 
 /// The most steps of a workflow, those of inline bodies included.
 pub(super) const STEPS_MAX: usize = 100_000;
+
+/// How deep bodies nest: the steps of the deepest have so many owners.
+const BODY_DEPTH_MAX: usize = 16;
+
+/// The most attempts of one run, or items of one step, at once.
+pub(super) const PARALLEL_MAX: u32 = 100_000;
 
 /// The most items of a fan-out.
 const ITEMS_MAX: u32 = 100_000;
@@ -35,7 +42,7 @@ const JOINS: [(&str, JoinDefinition); 3] = [
     ("settled", JoinDefinition::Settled),
 ];
 
-/// What the file says beside a step.
+/// The parts of the file that apply to every step.
 #[derive(Debug)]
 pub(super) struct Around {
     policies: Policies,
@@ -51,10 +58,28 @@ impl Around {
     }
 }
 
-/// Reads `[steps]`, or the body of the step `parent`.
+/// Where a step stands.
+#[derive(Debug)]
+pub(super) struct StepPlace {
+    /// Its id below those of its owners: `files.fetch`.
+    path: String,
+    /// How many owners it has.
+    pub(super) depth: usize,
+}
+
+impl StepPlace {
+    fn new(id: &str, owner: Option<&Self>) -> Self {
+        match owner {
+            Some(owner) => Self { path: format!("{}.{id}", owner.path), depth: owner.depth + 1 },
+            None => Self { path: id.to_owned(), depth: 0 },
+        }
+    }
+}
+
+/// Reads `[steps]`, or the body of a step.
 pub(super) fn read_steps(
     table: &Table<'_>,
-    parent: Option<&str>,
+    owner: Option<&StepPlace>,
     around: &Around,
 ) -> IndexMap<Name, StepDefinition> {
     let mut steps = IndexMap::new();
@@ -68,8 +93,7 @@ pub(super) fn read_steps(
             }
             break;
         }
-        let path = parent.map_or_else(|| key.to_owned(), |parent| format!("{parent}.{key}"));
-        let step = read_step(&field, &path, around);
+        let step = read_step(&field, &StepPlace::new(key, owner), around);
         if let Some(id) = id(key) {
             steps.insert(id, step);
         } else {
@@ -81,7 +105,7 @@ pub(super) fn read_steps(
     steps
 }
 
-/// An id that looks like a text that is none.
+/// A valid id that looks like a text that is not one.
 fn like(text: &str) -> Name {
     let fits = |char: char| char.is_ascii_alphanumeric() || char == '-';
     let chars =
@@ -90,8 +114,8 @@ fn like(text: &str) -> Name {
     Name::new(&like).expect("invariant: it is made of what a name is made of")
 }
 
-fn read_step(field: &Field<'_>, path: &str, around: &Around) -> StepDefinition {
-    let owner = format!("step `{}`", excerpt(path));
+fn read_step(field: &Field<'_>, place: &StepPlace, around: &Around) -> StepDefinition {
+    let owner = format!("step `{}`", excerpt(&place.path));
     let mut own = field.clone();
     own.owner = owner.as_str().into();
     let Some(table) = Table::of(&own, "a table") else { return nothing(field) };
@@ -99,7 +123,7 @@ fn read_step(field: &Field<'_>, path: &str, around: &Around) -> StepDefinition {
     table.check_keys(&keys::STEP, "step");
     let kind = verb::kind(&table, field);
     let verb = match kind {
-        Some(kind) => verb::read(&table, kind, path, around),
+        Some(kind) => verb::read(&table, kind, |field| read_body(&table, field, place, around)),
         None => stand_in(&field.key_span),
     };
     let mut step = StepDefinition { verb, ..nothing(field) };
@@ -108,6 +132,29 @@ fn read_step(field: &Field<'_>, path: &str, around: &Around) -> StepDefinition {
     read_failure(&table, kind, around, &mut step);
     verb::check_fit(&table, kind);
     step
+}
+
+/// An inline body.
+fn read_body(
+    table: &Table<'_>,
+    field: &Field<'_>,
+    place: &StepPlace,
+    around: &Around,
+) -> Option<VerbDefinition> {
+    let body = Table::of(field, "a table of steps")?;
+    if body.is_empty() {
+        let told = format!("{}: `steps` is empty", table.owner);
+        let problem = Diagnostic::error("empty", told, field.span.clone()).label("no steps");
+        field.problems.report_missing(problem.help("add the steps that it consists of"));
+    }
+    if place.depth == BODY_DEPTH_MAX {
+        let told = format!("{}: bodies are nested more than {BODY_DEPTH_MAX} deep", table.owner);
+        let problem = Diagnostic::error("too-deep", told, field.key_span.clone());
+        let help = "make a workflow of its own of the inner steps";
+        field.problems.report(problem.label("one too many").help(help));
+        return None;
+    }
+    Some(VerbDefinition::Steps(read_steps(&body, Some(place), around)))
 }
 
 /// A step that does nothing: in the place of one that cannot be read, so that it exists.
@@ -301,37 +348,6 @@ fn tolerate(field: &Field<'_>) -> Option<Spanned<Tolerate>> {
     Some(field.at(Tolerate::Percent(share?)))
 }
 
-/// A template that is a text, or a number or boolean that becomes one.
-fn text_template(field: &Field<'_>) -> Option<Spanned<Value>> {
-    match field.value {
-        DeValue::String(_) => Some(field.at(Value::String(field.text()?.to_owned()))),
-        DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) => {
-            Some(field.at(to_json(field)?))
-        }
-        DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
-            field.wrong_type("a string", None);
-            None
-        }
-    }
-}
-
-/// `env`: texts by the name of the variable.
-pub(super) fn read_env(table: &Table<'_>) -> IndexMap<String, Spanned<Value>> {
-    let Some(table) = table.table("env") else { return IndexMap::new() };
-    let mut env = IndexMap::new();
-    for (name, field) in table.fields() {
-        if name.is_empty() || name.contains(['=', '\0']) {
-            let told = field.say(format!("`{}` cannot name a variable", excerpt(name)));
-            let problem = Diagnostic::error("bad-name", told, field.key_span.clone());
-            let help = "a variable's name is not empty and has no `=` in it";
-            field.problems.report(problem.label("not a variable").help(help));
-        } else if let Some(value) = text_template(&field) {
-            env.insert(name.to_owned(), value);
-        }
-    }
-    env
-}
-
 /// `output`: a word, or the file that the step writes.
 fn output(field: &Field<'_>) -> Option<OutputKind> {
     const FILE_KEYS: Keys = Keys::of(&["file"]);
@@ -342,7 +358,7 @@ fn output(field: &Field<'_>) -> Option<OutputKind> {
             table.missing("file", &field.key_span, "write output.file = \"report.pdf\"");
             return None;
         };
-        return Some(OutputKind::File(file.at(Value::String(file.full_text()?.to_owned()))));
+        return Some(OutputKind::File(file.at(Json::String(file.full_text()?.to_owned()))));
     }
     let DeValue::String(text) = field.value else {
         field.wrong_type("`json`, `text`, `lines`, `none` or { file = \"…\" }", None);

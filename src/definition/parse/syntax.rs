@@ -96,7 +96,7 @@ fn report_doubled(headers: &Headers<'_>, places: Vec<Span>, problems: &Problems)
                 doubled_headers.insert(start);
                 problems.report(header_twice(headers, span, path));
             }
-            // Of a table that stands twice, the keys do so too: that is no news.
+            // The keys of a table that stands twice stand twice too: they are not told again.
             Some((start, _)) if doubled_headers.contains(&start) => {}
             table => {
                 searches += 1;

@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
+use crate::payload::Json;
 use indexmap::IndexMap;
-use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
 use super::field::{Field, say};
@@ -29,7 +29,7 @@ impl Keys {
         Self { known, later: &[], others: &[] }
     }
 
-    /// What `word` was probably meant to be.
+    /// The known word that is most like `word`.
     fn near(&self, word: &str) -> Option<&'static str> {
         let other = |word: &str| self.others.iter().find(|(other, _)| *other == word);
         if let Some((_, ours)) = other(word) {
@@ -46,7 +46,7 @@ impl Keys {
 pub(super) struct Table<'a> {
     /// Whose it is, such as ``step `a` ``; empty: the workflow's.
     pub(super) owner: Rc<str>,
-    /// What stands before its keys, such as `retry.`.
+    /// The prefix of its keys in messages, such as `retry.`.
     prefix: String,
     /// Its header, or the whole of an inline one.
     pub(super) span: Span,
@@ -146,7 +146,7 @@ impl<'a> Table<'a> {
     }
 
     /// A table of templates.
-    pub(super) fn templates(&self) -> IndexMap<String, Spanned<Value>> {
+    pub(super) fn templates(&self) -> IndexMap<String, Spanned<Json>> {
         let fields = self.fields().into_iter();
         fields
             .filter_map(|(key, field)| Some((key.to_owned(), field.at(to_json(&field)?))))

@@ -1,6 +1,7 @@
 //! TOML values as JSON: what templates and defaults are made of.
 
-use serde_json::{Map, Number, Value};
+use crate::payload::{Json, Number};
+use indexmap::IndexMap;
 use toml::de::{DeInteger, DeTable, DeValue};
 
 use super::field::Field;
@@ -8,11 +9,11 @@ use super::field::Field;
 /// The value as JSON; dates and times become strings. `None` where a number does not fit.
 ///
 /// Recurses as deep as the file nests, which is bounded before it is parsed.
-pub(super) fn to_json(field: &Field<'_>) -> Option<Value> {
+pub(super) fn to_json(field: &Field<'_>) -> Option<Json> {
     match json(field.value) {
         Ok(value) => Some(value),
         Err(number) => {
-            let told = format!("`{}` holds {number}, which is no JSON number", field.name);
+            let told = format!("`{}` holds {number}, which is not a JSON number", field.name);
             let help = "write it as a string, or use a number of 64 bits";
             field.problems.report(field.problem("bad-number", told).label("this value").help(help));
             None
@@ -20,11 +21,11 @@ pub(super) fn to_json(field: &Field<'_>) -> Option<Value> {
     }
 }
 
-fn json(value: &DeValue<'_>) -> Result<Value, String> {
+fn json(value: &DeValue<'_>) -> Result<Json, String> {
     Ok(match value {
-        DeValue::String(text) => Value::String(text.clone().into_owned()),
-        DeValue::Integer(number) => Value::Number(integer(number)?),
-        DeValue::Float(number) => Value::Number(
+        DeValue::String(text) => Json::String(text.clone().into_owned()),
+        DeValue::Integer(number) => Json::Number(integer(number)?),
+        DeValue::Float(number) => Json::Number(
             number
                 .as_str()
                 .parse()
@@ -32,19 +33,19 @@ fn json(value: &DeValue<'_>) -> Result<Value, String> {
                 .and_then(Number::from_f64)
                 .ok_or_else(|| number.as_str().to_owned())?,
         ),
-        DeValue::Boolean(value) => Value::Bool(*value),
-        DeValue::Datetime(time) => Value::String(time.to_string()),
+        DeValue::Boolean(value) => Json::Bool(*value),
+        DeValue::Datetime(time) => Json::String(time.to_string()),
         DeValue::Array(list) => {
-            Value::Array(list.iter().map(|item| json(item.get_ref())).collect::<Result<_, _>>()?)
+            Json::Array(list.iter().map(|item| json(item.get_ref())).collect::<Result<_, _>>()?)
         }
-        DeValue::Table(table) => Value::Object(object(table)?),
+        DeValue::Table(table) => Json::Object(object(table)?),
     })
 }
 
-fn object(table: &DeTable<'_>) -> Result<Map<String, Value>, String> {
+fn object(table: &DeTable<'_>) -> Result<IndexMap<String, Json>, String> {
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
-    let mut object = Map::with_capacity(entries.len());
+    let mut object = IndexMap::with_capacity(entries.len());
     for (key, value) in entries {
         object.insert(key.get_ref().clone().into_owned(), json(value.get_ref())?);
     }

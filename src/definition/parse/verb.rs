@@ -5,8 +5,7 @@ use toml::de::DeValue;
 use super::field::Field;
 use super::http;
 use super::problems::alternatives;
-use super::step::{Around, read_steps};
-use super::table::{Table, not_yet};
+use super::table::Table;
 use crate::definition::unit::parse_duration;
 use crate::definition::{Diagnostic, Span, Spanned, VerbDefinition};
 
@@ -43,7 +42,7 @@ impl Kind {
 const KINDS: [Kind; 5] = [Kind::Task, Kind::Run, Kind::Http, Kind::Sleep, Kind::Steps];
 
 /// Verbs that this version does not read yet: they have been reported as such.
-const LATER: [&str; 4] = ["workflow", "publish", "approve", "wait_for"];
+const LATER: [&str; 5] = ["workflow", "publish", "approve", "wait_for", "fail"];
 
 const ATTEMPTS: &[Kind] = &[Kind::Task, Kind::Run, Kind::Http];
 
@@ -89,15 +88,19 @@ pub(super) fn kind(table: &Table<'_>, step: &Field<'_>) -> Option<Kind> {
     KINDS.into_iter().find(|kind| kind.key() == first)
 }
 
-/// Reads the verb; what cannot be read becomes a [`stand_in`].
-pub(super) fn read(table: &Table<'_>, kind: Kind, path: &str, around: &Around) -> VerbDefinition {
+/// Reads the verb, an inline body by `body`; what cannot be read becomes a [`stand_in`].
+pub(super) fn read(
+    table: &Table<'_>,
+    kind: Kind,
+    body: impl FnOnce(&Field<'_>) -> Option<VerbDefinition>,
+) -> VerbDefinition {
     let Some(field) = table.field(kind.key()) else { return stand_in(&table.span) };
     let verb = match kind {
         Kind::Task => task(&field),
         Kind::Run => run(&field),
         Kind::Http => http::read(&field),
         Kind::Sleep => sleep(&field),
-        Kind::Steps => Some(steps(table, &field, path, around)),
+        Kind::Steps => body(&field),
     };
     verb.unwrap_or_else(|| stand_in(&field.span))
 }
@@ -155,20 +158,6 @@ fn sleep(field: &Field<'_>) -> Option<VerbDefinition> {
     let text = field.full_text()?;
     debug_assert!(!constant || parse_duration(text).is_ok(), "a constant has been checked");
     Some(VerbDefinition::Sleep(field.at(text.to_owned())))
-}
-
-fn steps(table: &Table<'_>, field: &Field<'_>, path: &str, around: &Around) -> VerbDefinition {
-    let Some(body) = Table::of(field, "a table of steps") else { return stand_in(&field.span) };
-    if body.is_empty() {
-        let told = format!("{}: `steps` is empty", table.owner);
-        let problem = Diagnostic::error("empty", told, field.span.clone()).label("no steps");
-        field.problems.report_missing(problem.help("add the steps that each item goes through"));
-    }
-    if !table.has("for_each") {
-        let told = format!("{}: `steps` without `for_each`", table.owner);
-        field.problems.report(not_yet(&told, &field.key_span).help("add `for_each`"));
-    }
-    VerbDefinition::Steps(read_steps(&body, Some(path), around))
 }
 
 /// Reports keys that mean nothing for the verb, or without `for_each`.

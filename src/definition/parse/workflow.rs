@@ -6,9 +6,9 @@ use toml::de::DeValue;
 use super::defaults::Defaults;
 use super::field::{Field, bad_name, say};
 use super::problems::START;
-use super::step::{Around, read_steps};
+use super::step::{Around, PARALLEL_MAX, read_steps};
 use super::table::Table;
-use super::{input, keys, retry};
+use super::{input, keys, retention, retry};
 use crate::definition::{Definition, Diagnostic, Durability, FailFast, Spanned, StepDefinition};
 use crate::id::Name;
 
@@ -20,9 +20,6 @@ const DURABILITIES: [(&str, Durability); 3] = [
 
 const FAIL_FASTS: [(&str, FailFast); 3] =
     [("off", FailFast::Off), ("stop", FailFast::Stop), ("cancel", FailFast::Cancel)];
-
-/// The most attempts of one run, or items of one step, at once.
-pub(super) const PARALLEL_MAX: u32 = 100_000;
 
 /// Reads the whole file.
 pub(super) fn read(path: &str, root: &Table<'_>) -> Option<Definition> {
@@ -47,10 +44,11 @@ pub(super) fn read(path: &str, root: &Table<'_>) -> Option<Definition> {
         pipeline: root.field("pipeline").map(|field| pipeline(&field)).unwrap_or_default(),
         input: root.table("input").map(|table| input::read_inputs(&table)).unwrap_or_default(),
         output: root.table("output").map(|table| table.templates()).unwrap_or_default(),
+        retention: retention::read(root),
         secrets: root.table("secrets").map(|table| input::read_secrets(&table)).unwrap_or_default(),
         steps: steps.unwrap_or_default(),
     };
-    // Where `steps` is no table, everything that names a step would seem wrong.
+    // Where `steps` is not a table, every name of a step would seem wrong.
     readable.then_some(definition)
 }
 
@@ -80,10 +78,30 @@ fn name(path: &str, root: &Table<'_>) -> Spanned<Name> {
     stand_in
 }
 
+/// The most labels of a workflow.
+pub(crate) const LABELS_MAX: usize = 64;
+
+/// The longest name and the longest value of a label, in bytes.
+pub(crate) const LABEL_BYTES_MAX: usize = 1_024;
+
 fn labels(root: &Table<'_>) -> IndexMap<String, String> {
     let Some(table) = root.table("labels") else { return IndexMap::new() };
-    let fields = table.fields().into_iter();
-    fields.filter_map(|(key, field)| Some((key.to_owned(), field.text()?.to_owned()))).collect()
+    let fields = table.fields();
+    if let Some((_, field)) = fields.get(LABELS_MAX) {
+        let told = format!("there are {} labels; at most {LABELS_MAX} are taken", fields.len());
+        field.problems.report(field.problem("out-of-range", &told).label("one too many"));
+    }
+    let read = |(key, field): (&str, Field<'_>)| {
+        let text = field.text()?;
+        let longest = key.len().max(text.len());
+        if longest > LABEL_BYTES_MAX {
+            let told = format!("a label has {longest} bytes; at most {LABEL_BYTES_MAX} are taken");
+            field.problems.report(field.problem("out-of-range", &told).label("too long"));
+            return None;
+        }
+        Some((key.to_owned(), text.to_owned()))
+    };
+    fields.into_iter().filter_map(read).collect()
 }
 
 fn pipeline(field: &Field<'_>) -> Vec<Spanned<String>> {

@@ -1,6 +1,6 @@
 //! Problems as JSON lines, and as commands of GitHub Actions.
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
 use super::place::Lines;
 use super::severity_word;
@@ -8,35 +8,59 @@ use crate::definition::{Diagnostic, Span};
 
 /// One object and a line end.
 pub(super) fn json(path: &str, lines: &Lines<'_>, problem: &Diagnostic) -> String {
-    let mut object = Map::new();
-    object.insert("v".to_owned(), json!(1));
-    object.insert("code".to_owned(), json!(problem.code));
-    object.insert("severity".to_owned(), json!(severity_word(problem.severity)));
-    object.insert("message".to_owned(), json!(problem.message));
-    object.insert("file".to_owned(), json!(path));
-    insert_place(&mut object, lines, &problem.span);
-    object.insert("label".to_owned(), json!(problem.label));
-    let related = problem.related.iter().map(|(span, label)| {
-        let mut place = Map::new();
-        insert_place(&mut place, lines, span);
-        place.insert("label".to_owned(), json!(label));
-        Value::Object(place)
-    });
-    object.insert("related".to_owned(), related.collect());
-    object.insert("help".to_owned(), json!(problem.help));
-    format!("{}\n", Value::Object(object))
+    let related = problem.related.iter();
+    let object = Problem {
+        v: 1,
+        code: problem.code,
+        severity: severity_word(problem.severity),
+        message: &problem.message,
+        file: path,
+        place: Place::of(lines, &problem.span),
+        label: &problem.label,
+        related: related
+            .map(|(span, label)| Related { place: Place::of(lines, span), label })
+            .collect(),
+        help: problem.help.as_deref(),
+    };
+    // Texts and numbers can always be written.
+    format!("{}\n", serde_json::to_string(&object).unwrap_or_default())
 }
 
-fn insert_place(object: &mut Map<String, Value>, lines: &Lines<'_>, span: &Span) {
-    let span = lines.inside(span);
-    let (start, end) = (lines.place(span.start), lines.place(span.end));
-    for (key, number) in [
-        ("line", start.line),
-        ("column", start.column),
-        ("end_line", end.line),
-        ("end_column", end.column),
-    ] {
-        object.insert(key.to_owned(), json!(number));
+/// A problem, in the order of its keys.
+#[derive(Serialize)]
+struct Problem<'p> {
+    v: u8,
+    code: &'p str,
+    severity: &'p str,
+    message: &'p str,
+    file: &'p str,
+    #[serde(flatten)]
+    place: Place,
+    label: &'p str,
+    related: Vec<Related<'p>>,
+    help: Option<&'p str>,
+}
+
+#[derive(Serialize)]
+struct Related<'p> {
+    #[serde(flatten)]
+    place: Place,
+    label: &'p str,
+}
+
+#[derive(Serialize)]
+struct Place {
+    line: usize,
+    column: usize,
+    end_line: usize,
+    end_column: usize,
+}
+
+impl Place {
+    fn of(lines: &Lines<'_>, span: &Span) -> Self {
+        let span = lines.inside(span);
+        let (start, end) = (lines.place(span.start), lines.place(span.end));
+        Self { line: start.line, column: start.column, end_line: end.line, end_column: end.column }
     }
 }
 

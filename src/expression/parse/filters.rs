@@ -25,12 +25,56 @@ impl Parser<'_> {
         if !functions::is_filter(name) {
             return Err(self.unknown("filter", token, functions::filters()));
         }
-        if let (Some(path), "default" | "d") = (value.path, name) {
-            self.paths[path].lenient = true;
+        if matches!(name, "default" | "d") {
+            self.refuse_secret(&value)?;
+            return self.default(value);
         }
         let args = if self.eat("(") { self.arguments()? } else { Piece::new("") };
         let args = self.nested("(", args, ")")?;
-        Ok(value.followed_by(&format!("|{name}"), args))
+        let whole = value.followed_by(&format!("|{name}"), args);
+        if !functions::is_opaque(name) {
+            self.refuse_secret(&whole)?;
+        }
+        Ok(whole)
+    }
+
+    /// `a | default(b)` as `a if a is defined else b`, so that what `b` reads is needed only where
+    /// it is used. What is more than a path is kept aside, and evaluated once.
+    fn default(&mut self, value: Piece) -> Parse<Piece> {
+        let (mut other, mut lax) = (Piece::new("''"), None);
+        if self.eat("(") && !self.eat(")") {
+            other = self.expression()?;
+            if self.eat(",") && !self.peek_is(")") {
+                lax = Some(self.expression()?);
+                self.eat(",");
+            }
+            self.expect(")")?;
+        }
+        if let Some(lax) = &lax {
+            self.refuse_secret(lax)?;
+        }
+        let other = self.nested("(", other, ")")?;
+        let whole = match (value.path, lax) {
+            (Some(path), None) => {
+                self.paths[path].lenient = true;
+                let asked = Piece::new(&value.code).followed_by(" is defined else ", other);
+                value.followed_by(" if ", asked)
+            }
+            (path, lax) => {
+                if let Some(path) = path {
+                    self.paths[path].lenient = true;
+                }
+                let number = self.kept;
+                self.kept += 1;
+                let lax = lax.unwrap_or_else(|| Piece::new("false"));
+                let asked =
+                    self.nested(&format!("keep({number}, "), value.followed_by(", ", lax), ")")?;
+                Piece::new(&format!("kept({number}) if "))
+                    .followed_by("", asked)
+                    .followed_by(" else ", other)
+            }
+        };
+        self.nested("(", whole, ")")
     }
 
     fn test(&mut self, value: Piece) -> Parse<Piece> {
@@ -44,6 +88,7 @@ impl Parser<'_> {
             self.paths[path].lenient = true;
             self.paths[path].defined = true;
         }
+        self.refuse_secret(&value)?;
         let args = if self.eat("(") {
             self.arguments()?
         } else if self.begins_argument() {
@@ -51,6 +96,7 @@ impl Parser<'_> {
         } else {
             Piece::new("")
         };
+        self.refuse_secret(&args)?;
         let args = self.nested("(", args, ")")?;
         Ok(value.followed_by(&format!(" is {not}{name}"), args))
     }

@@ -24,8 +24,9 @@ impl Parser<'_> {
         let path = PathUse { root, segments, span, first_use, lenient: false, defined: false };
         self.check_path(&path)?;
         let number = self.paths.len();
+        let secret = (root == Root::Secrets).then(|| path.span.clone());
         self.paths.push(path);
-        Ok(Piece { path: Some(number), ..Piece::new(&format!("p{number}")) })
+        Ok(Piece { path: Some(number), secret, ..Piece::new(&format!("p{number}")) })
     }
 
     /// One more segment, if the next tokens are one whose value is known.
@@ -156,6 +157,7 @@ impl Parser<'_> {
     pub(super) fn postfix(&mut self, mut value: Piece) -> Parse<Piece> {
         loop {
             if let Some((segment, last)) = self.segment_behind(&value)? {
+                self.refuse_secret(&value)?;
                 value = value.followed_by(
                     "",
                     match segment {
@@ -166,6 +168,8 @@ impl Parser<'_> {
                 self.refuse_call(last)?;
             } else if self.eat("[") {
                 let subscript = self.subscript()?;
+                self.refuse_secret(&value)?;
+                self.refuse_secret(&subscript)?;
                 value = value.followed_by("", self.nested("[", subscript, "]")?);
             } else if let Some(token) = self.peek().filter(|_| self.peek_is("(")) {
                 return Err(self.method(token));

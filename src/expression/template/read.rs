@@ -1,37 +1,39 @@
 //! From a value to its parts.
 
-use serde_json::Value;
-
 use super::super::{CompileError, Expression, Names, path};
 use super::{Part, Piece};
-use crate::payload::Payload;
+use crate::payload::{Json, Payload};
 
 /// The deepest nesting of a template.
 const DEPTH_MAX: usize = 100;
 
 /// A part that was refused is a constant; then nothing renders it.
-pub(super) fn compile(value: &Value, depth: usize, errors: &mut Vec<CompileError>) -> Part {
+pub(super) fn compile(value: &Json, depth: usize, errors: &mut Vec<CompileError>) -> Part {
     if depth > DEPTH_MAX {
         let message = format!("the value is nested more than {DEPTH_MAX} deep");
         errors.push(CompileError::new("", message, 0..0));
         return Part::Constant(Payload::NULL);
     }
     match value {
-        Value::String(text) => compile_text(text, errors),
-        Value::Array(items) => {
+        Json::String(text) => compile_text(text, errors),
+        Json::Array(items) => {
             let parts = items.iter().map(|item| compile(item, depth + 1, errors));
             folded(Part::List(parts.collect()))
         }
-        Value::Object(rows) => {
+        Json::Object(rows) => {
             let rows = rows.iter().map(|(key, row)| {
                 let key = format!("{}:", path::quoted(key)).into_boxed_str();
                 (key, compile(row, depth + 1, errors))
             });
             folded(Part::Table(rows.collect()))
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {
-            Part::Constant(Payload::from_trusted(value.to_string()))
-        }
+        Json::Null | Json::Bool(_) | Json::Number(_) => match Payload::of(value) {
+            Ok(constant) => Part::Constant(constant),
+            Err(error) => {
+                errors.push(CompileError::new("", error.to_string(), 0..0));
+                Part::Constant(Payload::NULL)
+            }
+        },
     }
 }
 
@@ -44,7 +46,7 @@ fn folded(part: Part) -> Part {
     };
     let mut json = Vec::new();
     // A constant that is too large for a payload fails when it is rendered.
-    if is_constant && part.write_json(&Names::default(), &mut json).is_ok() {
+    if is_constant && part.write_json(&Names::default(), &mut json, 0).is_ok() {
         return Part::Constant(Payload::from_trusted(json));
     }
     part

@@ -8,7 +8,10 @@ use ::redb::{
 };
 use bytes::Bytes;
 
-use super::tables::{CHUNKS, IDS, INDEX};
+use super::moved::Moved;
+use super::tables::{
+    CHUNKS, FILLED, IDS, INDEX, META, USES, VERSIONS, corrupted, meta, set_meta, unseal,
+};
 use crate::clock::Timestamp;
 use crate::id::{DefinitionHash, Name, RunId};
 use crate::journal::entry::{Stored, entries};
@@ -18,51 +21,128 @@ use crate::run::RunState;
 /// Where an entry stands: chunk, offset in it, length.
 type Spot = (u64, u32, u32);
 
-/// Takes over rows of the outbox as chunks, oldest first. Doing it again changes nothing.
-pub(super) fn take_over(txn: &WriteTransaction, rows: &[(u64, Bytes)]) -> Result<(), Error> {
-    let mut chunks = txn.open_table(CHUNKS)?;
+/// Takes over rows of the outbox as chunks, oldest first, which end at `end`. Doing it again
+/// changes nothing.
+pub(super) fn take_over(
+    txn: &WriteTransaction,
+    rows: &[(u64, Bytes)],
+    end: Moved,
+) -> Result<(), Error> {
+    let mut tables = Tables::open(txn)?;
     let mut last = BTreeMap::new();
-    for (number, row) in rows {
-        chunks.insert(number, row.as_ref())?;
-        // What stands behind damage cannot be read; the start has reported it.
-        for (offset, entry) in entries(row).flatten() {
-            let spot = (*number, narrow(offset), narrow(entry.size()));
-            last.insert(entry.run, (spot, entry));
-        }
-    }
-    let mut ids = txn.open_table(IDS)?;
-    let mut index = txn.open_table(INDEX)?;
-    let mut keys = BTreeSet::new();
-    for (run, (spot, entry)) in &last {
-        let id = run.to_bytes();
-        let old = match &entry.summary {
-            Some(summary) => {
-                keys.insert(index_key(&summary.workflow, summary.state, *run));
-                ids.insert(&id, spot)?.map(|old| old.value())
+    let mut damaged = BTreeSet::new();
+    let new = |(number, _): &&(u64, Bytes)| *number > tables.filled.row;
+    let rows_new: Vec<_> = rows.iter().filter(new).collect();
+    for (number, row) in &rows_new {
+        for found in entries(row) {
+            match found {
+                Ok((offset, entry)) => {
+                    let spot = (*number, narrow(offset), narrow(entry.size()));
+                    last.insert(entry.run, (spot, entry.summary));
+                }
+                // What stands behind damage cannot be read; the row stays, so that checks find it.
+                Err(_) => drop(damaged.insert(*number)),
             }
-            None => ids.remove(&id)?.map(|old| old.value()),
-        };
-        if let Some(old) = old.filter(|old| old != spot) {
-            forget(&chunks, &mut index, old)?;
         }
     }
-    for key in &keys {
-        index.insert(key.as_slice(), ())?;
+    let mut uses: BTreeMap<u64, u32> = damaged.iter().map(|number| (*number, 1)).collect();
+    for (spot, _) in last.values().filter(|(_, summary)| summary.is_some()) {
+        *uses.entry(spot.0).or_default() += 1;
     }
-    Ok(())
+    for (number, row) in rows_new {
+        if let Some(uses) = uses.get(number) {
+            tables.chunks.insert(number, row.as_ref())?;
+            tables.uses.insert(number, uses)?;
+        }
+    }
+    for (run, (spot, summary)) in &last {
+        tables.put(*run, *spot, summary.as_ref())?;
+    }
+    let filled = if end.row > tables.filled.row { end } else { tables.filled };
+    drop(tables);
+    set_meta(txn, FILLED, &filled.encode())
 }
 
-/// Removes the index entry of an entry that no longer counts.
-fn forget(
-    chunks: &Table<'_, u64, &[u8]>,
-    index: &mut Table<'_, &[u8], ()>,
-    spot: Spot,
-) -> Result<(), Error> {
-    let summary = read_spot(chunks, spot)?.ok().and_then(|entry| entry.summary);
-    if let Some(RunSummary { id, workflow, state, .. }) = summary {
-        index.remove(index_key(&workflow, state, id).as_slice())?;
+/// What was taken over of the outbox.
+pub(super) fn filled(txn: &ReadTransaction) -> Result<Moved, Error> {
+    Moved::decode(FILLED, &meta(txn, FILLED)?)
+}
+
+/// The tables, to be written.
+struct Tables<'a> {
+    chunks: Table<'a, u64, &'static [u8]>,
+    uses: Table<'a, u64, u32>,
+    ids: Table<'a, &'static [u8; 16], Spot>,
+    index: Table<'a, &'static [u8], ()>,
+    versions: Table<'a, &'static [u8; 16], u64>,
+    filled: Moved,
+}
+
+impl<'a> Tables<'a> {
+    fn open(txn: &'a WriteTransaction) -> Result<Self, Error> {
+        let filled = match txn.open_table(META)?.get(FILLED)? {
+            Some(value) => {
+                let value = unseal(FILLED.as_bytes(), value.value());
+                Moved::decode(FILLED, value.ok_or_else(|| corrupted(FILLED))?)?
+            }
+            None => Moved::default(),
+        };
+        Ok(Self {
+            chunks: txn.open_table(CHUNKS)?,
+            uses: txn.open_table(USES)?,
+            ids: txn.open_table(IDS)?,
+            index: txn.open_table(INDEX)?,
+            versions: txn.open_table(VERSIONS)?,
+            filled,
+        })
     }
-    Ok(())
+
+    /// The newest entry of a run counts, and no older one.
+    fn put(&mut self, run: RunId, spot: Spot, new: Option<&RunSummary>) -> Result<(), Error> {
+        let id = run.to_bytes();
+        let old = self.ids.get(&id)?.map(|old| old.value());
+        if let Some(old) = old {
+            self.forget(old)?;
+        }
+        let Some(summary) = new else {
+            self.ids.remove(&id)?;
+            return Ok(());
+        };
+        self.ids.insert(&id, spot)?;
+        self.index.insert(index_key(&summary.workflow, summary.state, run).as_slice(), ())?;
+        self.count_version(summary.definition, 1)
+    }
+
+    /// Removes what points at an entry that no longer counts.
+    fn forget(&mut self, spot: Spot) -> Result<(), Error> {
+        let summary = read_spot(&self.chunks, spot)?.ok().and_then(|entry| entry.summary);
+        if let Some(RunSummary { id, workflow, state, definition, .. }) = summary {
+            self.index.remove(index_key(&workflow, state, id).as_slice())?;
+            self.count_version(definition, -1)?;
+        }
+        self.unuse(spot)
+    }
+
+    /// An entry of a chunk no longer counts; with its last one the chunk is deleted.
+    fn unuse(&mut self, (chunk, ..): Spot) -> Result<(), Error> {
+        let uses = self.uses.get(chunk)?.map_or(0, |uses| uses.value());
+        if uses > 1 {
+            self.uses.insert(chunk, uses - 1)?;
+        } else {
+            self.uses.remove(chunk)?;
+            self.chunks.remove(chunk)?;
+        }
+        Ok(())
+    }
+
+    fn count_version(&mut self, version: DefinitionHash, more: i64) -> Result<(), Error> {
+        let count = self.versions.get(&version.0)?.map_or(0, |count| count.value());
+        match count.saturating_add_signed(more) {
+            0 => drop(self.versions.remove(&version.0)?),
+            count => drop(self.versions.insert(&version.0, count)?),
+        }
+        Ok(())
+    }
 }
 
 fn narrow(size: usize) -> u32 {
@@ -130,9 +210,9 @@ pub(super) fn contains(txn: &ReadTransaction, run: RunId) -> Result<bool, Error>
     Ok(txn.open_table(IDS)?.get(&run.to_bytes())?.is_some())
 }
 
-/// The number of the last chunk; 0: none.
-pub(super) fn last_chunk(txn: &ReadTransaction) -> Result<u64, Error> {
-    Ok(txn.open_table(CHUNKS)?.last()?.map_or(0, |(number, _)| number.value()))
+/// Whether runs have a version.
+pub(super) fn has_version(txn: &ReadTransaction, version: DefinitionHash) -> Result<bool, Error> {
+    Ok(txn.open_table(VERSIONS)?.get(&version.0)?.is_some())
 }
 
 /// The newest runs that fit, without those in `except`.
@@ -191,7 +271,7 @@ pub(super) fn damaged(run: RunId, what: &str, filter: &RunFilter) -> RunSummary 
             .clone()
             .unwrap_or_else(|| Name::new("damaged").expect("invariant: a constant that is a name")),
         definition: DefinitionHash([0; 16]),
-        state: filter.state.unwrap_or(RunState::Parked),
+        state: filter.state.unwrap_or(RunState::Damaged),
         accepted: filter.since.unwrap_or_default(),
         ended: None,
         failure: Some(format!("its entry in the archive is damaged: {what}").into()),
@@ -227,7 +307,7 @@ fn by_prefix(
 }
 
 /// All workflows of the index: one seek for each.
-fn workflows(txn: &ReadTransaction) -> Result<Vec<Name>, Error> {
+pub(super) fn workflows(txn: &ReadTransaction) -> Result<Vec<Name>, Error> {
     let index = txn.open_table(INDEX)?;
     let (mut found, mut from) = (Vec::new(), Vec::new());
     while let Some(entry) = index.range(from.as_slice()..)?.next() {
@@ -245,6 +325,26 @@ fn first_id(since: Option<Timestamp>) -> [u8; 16] {
     let mut id = [0; 16];
     id[..6].copy_from_slice(&millis.to_be_bytes()[2..]);
     id
+}
+
+/// An id that is not below that of any run accepted until `at`.
+pub(super) fn accepted_until(at: Timestamp) -> RunId {
+    let mut id = [0xff; 16];
+    id[..6].copy_from_slice(&first_id(Some(at))[..6]);
+    RunId::from_bytes(id)
+}
+
+/// The run of a workflow that has `newer` newer ones; `None`: there are not so many.
+pub(super) fn nth_newest(
+    txn: &ReadTransaction,
+    workflow: &Name,
+    newer: usize,
+) -> Result<Option<RunId>, Error> {
+    let lists = by_prefix(txn, std::slice::from_ref(workflow), None, &RunFilter::default())?;
+    match newer.checked_sub(1) {
+        Some(last) => Merged::of(lists)?.nth(last).transpose(),
+        None => Ok(Some(RunId::from_bytes([0xff; 16]))),
+    }
 }
 
 /// Merges lists that are newest first into one.
@@ -284,12 +384,13 @@ pub(super) fn index_key(workflow: &Name, state: RunState, run: RunId) -> Vec<u8>
     [workflow.as_str().as_bytes(), &[0, state_code(state)], &run.to_bytes()].concat()
 }
 
-fn run_of(key: &[u8]) -> Result<RunId, Error> {
+pub(super) fn run_of(key: &[u8]) -> Result<RunId, Error> {
     let id = key.last_chunk::<16>().ok_or_else(|| Error::Corrupted("a key of the index".into()))?;
     Ok(RunId::from_bytes(*id))
 }
 
-const STATES: [RunState; 7] = [
+pub(super) const STATES: [RunState; 8] = [
+    RunState::Damaged,
     RunState::Pending,
     RunState::Running,
     RunState::Paused,
@@ -308,5 +409,6 @@ fn state_code(state: RunState) -> u8 {
         RunState::Succeeded => 5,
         RunState::Failed => 6,
         RunState::Cancelled => 7,
+        RunState::Damaged => 8,
     }
 }

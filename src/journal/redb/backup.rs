@@ -12,8 +12,8 @@ use super::folder::Folder;
 use super::log::Shared;
 use super::store::{Disk, Store};
 use super::tables::{
-    ARCHIVE_FILE, AUDIT, CHUNKS, DEAD_LETTERS, DEFINITIONS, IDS, INDEX, JOURNAL_FILE, KEYS, LOG,
-    META, OUTBOX,
+    ARCHIVE_FILE, AUDIT, CHUNKS, DAMAGED, DAMAGED_FRAMES, DEFINITIONS, IDS, INDEX, JOURNAL_FILE,
+    KEY_TIMES, KEYS, LETTERS, LOG, META, OUTBOX, USES, VERSIONS,
 };
 use crate::journal::{JournalError, Options};
 
@@ -33,7 +33,11 @@ pub(super) fn backup(shared: &Shared, to: &Path) -> Result<(), JournalError> {
     if let Some(archive_now) = archive_now {
         archive.create(|txn| copy_archive(&archive_now, txn))?;
     }
-    folder.set_made()
+    folder.set_made()?;
+    journal.close();
+    archive.close();
+    folder.release();
+    Ok(())
 }
 
 /// Both files as of one moment: the archive stands still while the snapshots are taken, so that a
@@ -54,14 +58,20 @@ fn copy_journal(from: &ReadTransaction, to: &WriteTransaction) -> Result<(), Err
     copy(from, to, OUTBOX)?;
     copy(from, to, META)?;
     copy(from, to, DEFINITIONS)?;
-    copy(from, to, DEAD_LETTERS)?;
+    copy(from, to, LETTERS)?;
     copy(from, to, KEYS)?;
+    copy(from, to, KEY_TIMES)?;
+    copy(from, to, DAMAGED)?;
+    copy(from, to, DAMAGED_FRAMES)?;
     copy(from, to, AUDIT)
 }
 
 fn copy_archive(from: &ReadTransaction, to: &WriteTransaction) -> Result<(), Error> {
+    copy(from, to, META)?;
     copy(from, to, CHUNKS)?;
+    copy(from, to, USES)?;
     copy(from, to, IDS)?;
+    copy(from, to, VERSIONS)?;
     copy(from, to, INDEX)
 }
 

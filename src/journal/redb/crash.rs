@@ -5,12 +5,13 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use ::redb::{Builder, Database, DatabaseError, StorageBackend};
 
 use super::store::Disk;
 use crate::journal::JournalError;
+use crate::sync::{Mutex, MutexGuard, lock};
 
 const SECTOR_BYTES: usize = 512;
 
@@ -105,35 +106,35 @@ impl CrashDisk {
         Self(Arc::new(Mutex::new(world)))
     }
 
-    fn lock(&self) -> MutexGuard<'_, World> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn world(&self) -> MutexGuard<'_, World> {
+        lock(&self.0)
     }
 
     /// What will go wrong from now on; counts from here.
     pub(crate) fn set_fault(&self, fault: Option<Fault>) {
-        let mut world = self.lock();
+        let mut world = self.world();
         (world.fault, world.changes, world.counted) = (fault, 0, 0);
     }
 
     /// Cuts the power now, if it is not off yet.
     pub(crate) fn cut(&self) {
-        self.lock().cut();
+        self.world().cut();
     }
 
     pub(crate) fn is_dead(&self) -> bool {
-        self.lock().dead
+        self.world().dead
     }
 
     /// The disk after the power is back.
     pub(crate) fn restart(&self, seed: u64) -> Self {
-        let world = self.lock();
+        let world = self.world();
         assert!(world.dead, "the power is still on");
         Self::with(world.files.clone(), world.made, seed)
     }
 
     /// A copy of what is durable.
     pub(crate) fn copy(&self, seed: u64) -> Self {
-        let world = self.lock();
+        let world = self.world();
         let files = world.files.iter().map(|(name, file)| {
             let (live, durable) = (file.durable.clone(), file.durable.clone());
             (name.clone(), Content { live, durable, pending: Vec::new() })
@@ -143,14 +144,14 @@ impl CrashDisk {
 
     /// Changes the durable bytes of a file behind everyone's back.
     pub(crate) fn damage(&self, file: &str, change: impl FnOnce(&mut Vec<u8>)) {
-        let mut world = self.lock();
+        let mut world = self.world();
         let file = world.files.get_mut(file).unwrap();
         change(&mut file.durable);
         file.live = file.durable.clone();
     }
 
     pub(crate) fn bytes(&self, file: &str) -> usize {
-        self.lock().files.get(file).map_or(0, |file| file.durable.len())
+        self.world().files.get(file).map_or(0, |file| file.durable.len())
     }
 }
 
@@ -224,16 +225,16 @@ fn write_at(file: &mut Vec<u8>, at: usize, bytes: &[u8]) {
 
 impl Disk for CrashDisk {
     fn open(&self, file: &str, builder: &Builder) -> Result<Database, DatabaseError> {
-        self.lock().files.entry(file.to_owned()).or_default();
+        self.world().files.entry(file.to_owned()).or_default();
         builder.create_with_backend(CrashFile { disk: self.clone(), name: file.to_owned() })
     }
 
     fn size(&self, file: &str) -> Option<u64> {
-        self.lock().files.get(file).map(|file| u64::try_from(file.live.len()).unwrap())
+        self.world().files.get(file).map(|file| u64::try_from(file.live.len()).unwrap())
     }
 
     fn rewrite(&self, file: &str) -> io::Result<()> {
-        let mut world = self.lock();
+        let mut world = self.world();
         world.operation(Kind::Write)?;
         world.operation(Kind::Sync)?;
         let file = world.files.get_mut(file).unwrap();
@@ -243,7 +244,7 @@ impl Disk for CrashDisk {
     }
 
     fn rename(&self, file: &str, to: Option<&str>) -> io::Result<()> {
-        let mut world = self.lock();
+        let mut world = self.world();
         world.operation(Kind::Sync)?;
         let content = world.files.remove(file).unwrap();
         if let Some(to) = to {
@@ -253,11 +254,11 @@ impl Disk for CrashDisk {
     }
 
     fn is_made(&self) -> Result<bool, JournalError> {
-        Ok(self.lock().made)
+        Ok(self.world().made)
     }
 
     fn set_made(&self) -> Result<(), JournalError> {
-        let mut world = self.lock();
+        let mut world = self.world();
         world.operation(Kind::Sync).map_err(|error| super::store::io_fault("FORMAT", &error))?;
         world.made = true;
         Ok(())
@@ -282,7 +283,7 @@ impl CrashFile {
         kind: Kind,
         work: impl FnOnce(&mut Content, &mut World) -> io::Result<T>,
     ) -> io::Result<T> {
-        let mut world = self.disk.lock();
+        let mut world = self.disk.world();
         let allowed = world.operation(kind);
         let mut file = world.files.remove(&self.name).unwrap();
         let result = match allowed {
@@ -310,7 +311,7 @@ fn forget_some(file: &mut Content, luck: &mut Luck) {
 
 impl StorageBackend for CrashFile {
     fn len(&self) -> io::Result<u64> {
-        let world = self.disk.lock();
+        let world = self.disk.world();
         Ok(u64::try_from(world.files[&self.name].live.len()).unwrap())
     }
 

@@ -1,10 +1,11 @@
-//! When the head of the log may go: what each shard still needs, and which rows there are.
+//! When the head of the log may go: which rows there are, and what the owners of shards still need.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::commit::{Prepared, Work};
-use super::position::Position;
-use crate::journal::frame::{Row, Tail};
+use super::tables::{Base, SHARDS};
+use crate::id::ShardId;
+use crate::journal::Tail;
 
 /// From so many bytes on the head of the log is cut.
 const CUT_BYTES_MIN: u64 = 8 << 20;
@@ -12,111 +13,187 @@ const CUT_BYTES_MIN: u64 = 8 << 20;
 const CUT_ROWS_MIN: usize = if cfg!(test) { 20 } else { 1_000 };
 /// At most so many rows are cut in one commit.
 const CUT_ROWS_MAX: usize = 16_384;
+/// A log with more records than this is long: old runs are to be written anew. Bounds what a start
+/// has to replay.
+const LOG_RECORDS_MAX: u64 = if cfg!(test) { 200 } else { 250_000 };
+/// Unless there are more live runs: then it is long from so many records for each on.
+const RECORDS_PER_RUN: u64 = 8;
 
-/// What is known of the log's rows and of who needs them.
+/// What the owners of shards say, and are told, beside their batches. By shard number.
+#[derive(Debug)]
+pub(super) struct Needs {
+    /// The first record that is needed; 0: not known, nothing is cut.
+    first: [AtomicU64; SHARDS],
+    /// Live runs.
+    live: [AtomicU64; SHARDS],
+    /// Runs whose records begin here or before are to be written anew.
+    rewrite: [AtomicU64; SHARDS],
+    pressure: AtomicU64,
+}
+
+impl Default for Needs {
+    fn default() -> Self {
+        let zeros = || std::array::from_fn(|_| AtomicU64::new(0));
+        Self { first: zeros(), live: zeros(), rewrite: zeros(), pressure: AtomicU64::new(0) }
+    }
+}
+
+impl Needs {
+    pub(super) fn release(&self, shard: ShardId, before: u64, live: u64) {
+        self.first[shard.index()].store(before, Ordering::Release);
+        self.live[shard.index()].store(live, Ordering::Release);
+    }
+
+    pub(super) fn pressure(&self) -> u64 {
+        self.pressure.load(Ordering::Acquire)
+    }
+
+    pub(super) fn rewrite_to(&self, shard: ShardId) -> u64 {
+        self.rewrite[shard.index()].load(Ordering::Acquire)
+    }
+
+    fn needs(&self, (shard, last): &(ShardId, Tail)) -> bool {
+        last.seq >= self.first[shard.index()].load(Ordering::Acquire)
+    }
+
+    fn live(&self) -> u64 {
+        self.live.iter().map(|live| live.load(Ordering::Acquire)).sum()
+    }
+}
+
+/// A row of the log.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    number: u64,
+    bytes: u64,
+    /// The last record of each of its segments.
+    ends: Vec<(ShardId, Tail)>,
+}
+
+impl Known {
+    pub(super) fn of(number: u64, size: usize, ends: Vec<(ShardId, Tail)>) -> Self {
+        Self { number, bytes: u64::try_from(size).unwrap_or(0), ends }
+    }
+}
+
+/// What is known of the log's rows.
 #[derive(Debug)]
 pub(super) struct Cut {
-    /// Per shard actor the first lsn that it needs; `None`: it has not reported yet.
-    needed: Vec<Option<u64>>,
-    /// Rows that were there at the start, or at a recovery, taken as one.
-    old: Option<Old>,
-    /// Rows since then.
+    /// What was cut off.
+    base: Base,
+    /// Whether `rows` are all that there are: a replay has found those of before the start.
+    complete: bool,
     rows: VecDeque<Known>,
-    /// Bytes of the rows since the start that were cut.
-    before: u64,
-    /// Bytes of all rows since the start.
-    total: u64,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Old {
-    last: Tail,
-    rows: usize,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Known {
-    last: Tail,
-    /// Bytes of all rows up to this one.
-    through: u64,
+    /// How many of them nobody needs, and their bytes.
+    free: usize,
+    free_bytes: u64,
+    /// Bytes and records of all rows.
+    bytes: u64,
+    records: u64,
+    /// Records at which owners are told next to write old runs anew.
+    next_pressure: u64,
 }
 
 impl Cut {
-    /// Nothing is cut before `shards` actors have reported.
-    pub(super) fn new(shards: usize, position: &Position) -> Self {
-        let needed = vec![None; shards.max(1)];
-        let mut cut = Self { needed, old: None, rows: VecDeque::new(), before: 0, total: 0 };
-        cut.restart(position);
-        cut
+    pub(super) fn new(base: Base, complete: bool) -> Self {
+        Self {
+            base,
+            complete,
+            rows: VecDeque::new(),
+            free: 0,
+            free_bytes: 0,
+            bytes: 0,
+            records: 0,
+            next_pressure: 0,
+        }
     }
 
-    /// Takes all rows as old ones again.
-    pub(super) fn restart(&mut self, position: &Position) {
-        self.rows.clear();
-        self.before = self.total;
-        let rows = usize::try_from(position.rows).unwrap_or(usize::MAX);
-        self.old = (rows > 0).then_some(Old { last: position.tail, rows });
+    /// The rows that a replay has found, which are older than all that were written since.
+    pub(super) fn found(&mut self, rows: Vec<Known>) {
+        if self.complete {
+            return;
+        }
+        let first = self.rows.front().map_or(u64::MAX, |row| row.number);
+        for row in rows.into_iter().rev().filter(|row| row.number < first) {
+            self.bytes += row.bytes;
+            self.rows.push_front(row);
+        }
+        self.complete = true;
+        self.count();
     }
 
-    /// Bytes of the rows since the start.
-    pub(super) fn bytes(&self) -> u64 {
-        self.total - self.before
+    /// Counts the records anew: rows say only where they end.
+    fn count(&mut self) {
+        let mut last = self.base.tails.map(|tail| tail.seq);
+        self.records = 0;
+        for (shard, end) in self.rows.iter().flat_map(|row| &row.ends) {
+            let last = &mut last[shard.index()];
+            self.records += end.seq.saturating_sub(*last);
+            *last = end.seq.max(*last);
+        }
+    }
+
+    /// Bytes and records of the log.
+    pub(super) fn size(&self) -> (u64, u64) {
+        (self.bytes, self.records)
     }
 
     /// Where to cut now, if it is worth it.
-    pub(super) fn due(&self, closing: bool) -> Option<Tail> {
-        let needed = self.needed.iter().copied().collect::<Option<Vec<_>>>()?;
-        let needed = needed.into_iter().min()?;
-        let mut cut = None;
-        let mut rows = 0;
-        let mut through = self.before;
-        if let Some(old) = self.old {
-            if old.last.lsn >= needed {
-                return None;
+    pub(super) fn due(&mut self, needs: &Needs, closing: bool) -> Option<Base> {
+        if !self.complete {
+            return None;
+        }
+        while let Some(row) = self.rows.get(self.free)
+            && self.free < CUT_ROWS_MAX
+            && !row.ends.iter().any(|end| needs.needs(end))
+        {
+            self.free += 1;
+            self.free_bytes += row.bytes;
+        }
+        let worth = self.free >= CUT_ROWS_MIN || self.free_bytes >= CUT_BYTES_MIN || closing;
+        let last = self.free.checked_sub(1).filter(|_| worth)?;
+        let mut base = Base { row: self.rows[last].number, ..self.base.clone() };
+        for (shard, end) in self.rows.iter().take(self.free).flat_map(|row| &row.ends) {
+            base.tails[shard.index()] = *end;
+        }
+        Some(base)
+    }
+
+    /// A commit is durable: the log was cut, and rows were added.
+    pub(super) fn committed(
+        &mut self,
+        cut: Option<Base>,
+        rows: impl Iterator<Item = Known>,
+        records: u64,
+    ) {
+        if let Some(base) = cut {
+            let before: u64 = self.base.tails.iter().map(|tail| tail.seq).sum();
+            let after: u64 = base.tails.iter().map(|tail| tail.seq).sum();
+            self.records = self.records.saturating_sub(after - before);
+            self.bytes -= self.rows.drain(..self.free).map(|row| row.bytes).sum::<u64>();
+            (self.base, self.free, self.free_bytes) = (base, 0, 0);
+        }
+        self.records += records;
+        for row in rows {
+            self.bytes += row.bytes;
+            self.rows.push_back(row);
+        }
+    }
+
+    /// Tells owners to write old runs anew where the log has become long: those that begin in its
+    /// older half.
+    pub(super) fn press(&mut self, needs: &Needs) {
+        let limit = LOG_RECORDS_MAX.max(needs.live().saturating_mul(RECORDS_PER_RUN));
+        if !self.complete || self.records < limit.max(self.next_pressure) {
+            if self.records < limit {
+                self.next_pressure = 0;
             }
-            (cut, rows) = (Some(old.last), old.rows);
+            return;
         }
-        let known = self.rows.partition_point(|row| row.last.lsn < needed).min(CUT_ROWS_MAX);
-        if let Some(last) = known.checked_sub(1).map(|last| self.rows[last]) {
-            (cut, rows, through) = (Some(last.last), rows + known, last.through);
+        self.next_pressure = self.records + limit / 4;
+        for (shard, end) in self.rows.iter().take(self.rows.len() / 2).flat_map(|row| &row.ends) {
+            needs.rewrite[shard.index()].fetch_max(end.seq, Ordering::AcqRel);
         }
-        let enough = closing || rows >= CUT_ROWS_MIN || through - self.before >= CUT_BYTES_MIN;
-        cut.filter(|_| enough)
+        needs.pressure.fetch_add(1, Ordering::AcqRel);
     }
-
-    /// A commit is durable.
-    pub(super) fn committed(&mut self, work: &Work<'_>) {
-        if let Some(cut) = work.cut {
-            self.old.take_if(|old| old.last.lsn <= cut.lsn);
-            let gone = self.rows.partition_point(|row| row.last.lsn <= cut.lsn);
-            self.before =
-                self.rows.drain(..gone).next_back().map_or(self.before, |row| row.through);
-        }
-        for row in &work.rows {
-            self.total += size(row);
-            self.rows.push_back(Known { last: row.last, through: self.total });
-        }
-    }
-
-    /// Takes in what the shards of a commit still need; `next` is the lsn of its first record.
-    pub(super) fn report(&mut self, batches: &[Prepared], mut next: u64) {
-        for batch in batches {
-            let own = batch.frames.first_needed().map_or(u64::MAX, |place| next + place);
-            let needed = batch.keep_from.map_or(own, |lsn| lsn.0.min(own));
-            if self.needed.len() <= batch.shard {
-                self.needed.resize(batch.shard + 1, None);
-            }
-            self.needed[batch.shard] = Some(needed);
-            next += batch.frames.count();
-        }
-    }
-
-    /// Whether rows of before the start are still there.
-    pub(super) fn has_old(&self) -> bool {
-        self.old.is_some()
-    }
-}
-
-fn size(row: &Row) -> u64 {
-    u64::try_from(row.bytes.len()).unwrap_or(0)
 }

@@ -2,8 +2,8 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use ::redb::{Builder, Database, DatabaseError};
 use rustix::fs::SeekFrom as Place;
@@ -13,9 +13,10 @@ use super::store::{Disk, io_fault};
 use crate::clock::Clock;
 use crate::id::SHARDS;
 use crate::journal::JournalError;
+use crate::sync::{Mutex, lock};
 
 /// The format of data folders that this version makes and reads.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 3;
 
 const FORMAT_FILE: &str = "FORMAT";
 const LOCK_FILE: &str = "lock";
@@ -47,6 +48,28 @@ fn rewrite_part(file: &mut File, start: u64, end: u64) -> io::Result<()> {
     Ok(())
 }
 
+/// Nobody but the owner reads what runs have worked on.
+const FOLDER_MODE: u32 = 0o700;
+const FILE_MODE: u32 = 0o600;
+
+/// Makes the folder if it is not there; one that is there keeps its mode.
+fn make_folder(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    match std::fs::DirBuilder::new().mode(FOLDER_MODE).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        made => made,
+    }
+}
+
+fn new_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(path)
+}
+
 /// A locked data folder.
 #[derive(Debug)]
 pub(super) struct Folder {
@@ -58,13 +81,14 @@ impl Folder {
     /// Makes the folder if it is not there, and locks it.
     pub(super) fn lock(path: &Path) -> Result<Self, JournalError> {
         let name = path.display().to_string();
-        std::fs::create_dir_all(path).map_err(|error| io_fault(&name, &error))?;
+        make_folder(path).map_err(|error| io_fault(&name, &error))?;
         let lock_path = path.join(LOCK_FILE);
         let mut lock = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
+            .mode(FILE_MODE)
             .open(&lock_path)
             .map_err(|error| io_fault(&name, &error))?;
         match lock.try_lock() {
@@ -82,7 +106,7 @@ impl Folder {
         let made = Clock::system().now();
         let text = format!("{FIRST_WORDS}{FORMAT}\nshards {SHARDS}\nmade {made}\n");
         let draft = self.path.join("FORMAT.new");
-        let mut file = File::create(&draft)?;
+        let mut file = new_file(&draft)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         std::fs::rename(&draft, self.path.join(FORMAT_FILE))?;
@@ -100,6 +124,10 @@ impl Folder {
         if found > FORMAT {
             let folder = self.path.display().to_string();
             return Err(JournalError::Newer { folder, found, known: FORMAT });
+        }
+        if found < FORMAT {
+            let folder = self.path.display().to_string();
+            return Err(JournalError::Older { folder, found, known: FORMAT });
         }
         let shards = format!("shards {SHARDS}");
         if lines.any(|line| line == shards) { Ok(()) } else { Err(damaged()) }
@@ -123,7 +151,11 @@ fn write_pid(lock: &mut File) -> io::Result<()> {
 
 impl Disk for Folder {
     fn open(&self, file: &str, builder: &Builder) -> Result<Database, DatabaseError> {
-        builder.create(self.path.join(file))
+        let path = self.path.join(file);
+        if !path.exists() {
+            new_file(&path).map_err(|error| DatabaseError::Storage(error.into()))?;
+        }
+        builder.create(path)
     }
 
     fn size(&self, file: &str) -> Option<u64> {
@@ -165,7 +197,7 @@ impl Disk for Folder {
     }
 
     fn release(&self) {
-        self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+        lock(&self.lock).take();
     }
 }
 

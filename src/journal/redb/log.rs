@@ -1,49 +1,57 @@
 //! The log thread: drains what waits, makes it durable in one commit, then tells everyone.
 //!
 //! The only writer of `journal.redb`. It has no timer of its own: it commits what waits as soon as
-//! the last commit has ended; only lazy batches wait a little for others.
+//! the last commit has ended; only lazy drains wait a little for others.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ::redb::{Error, ReadTransaction};
+use ::redb::{Error, ReadTransaction, ReadableTable};
 
-use super::commit::{Before, Prepared, Work};
-use super::cut::Cut;
+use super::commit::{Position, Work};
+use super::cut::{Cut, Known, Needs};
+use super::identity::set_identity;
 use super::outbox::Outbox;
-use super::position::{Position, roll_back};
+use super::pace::Pace;
 use super::store::Store;
-use crate::id::Lsn;
-use crate::journal::JournalError;
+use super::tables::{LOG, SHARDS, set_epochs};
+use super::waiting::Waiting;
+use crate::clock::Timestamp;
+use crate::id::ShardId;
+use crate::journal::batch::Batch;
+use crate::journal::{Appended, Fence, JournalError, Tail, Urgency};
+use crate::sync::{Mutex, lock};
 
-/// How long a lazy batch waits for one that somebody waits for.
+/// How long a lazy drain waits for one that somebody waits for.
 pub const LAZY_MAX: Duration = Duration::from_millis(10);
-/// In how many waits: each ends with the next batch or after its part of `LAZY_MAX`.
+/// In how many waits: each ends with the next drain or after its part of `LAZY_MAX`.
 const LAZY_WAITS: u32 = 10;
-/// A commit takes no further batch with so many bytes.
+/// A commit takes no further drain with so many bytes.
 const COMMIT_BYTES_MAX: usize = 8 << 20;
-/// Nor with so many batches.
-const COMMIT_BATCHES_MAX: usize = 4_096;
+/// Nor with so many drains.
+const COMMIT_DRAINS_MAX: usize = 4_096;
 
 /// What the thread is asked.
 pub(super) enum Message {
-    Append(Prepared),
+    Append(Waiting),
+    Acquire(Vec<ShardId>, Timestamp, SyncSender<Result<Vec<Fence>, JournalError>>),
+    /// What a replay has found: rows, and where each shard ends.
+    Found(Vec<Known>, Box<[Tail]>, SyncSender<()>),
     Recover(SyncSender<Result<(), JournalError>>),
     Close,
 }
 
 /// What others see of the thread.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Seen {
-    pub(super) base: u64,
-    pub(super) last: u64,
-    /// Bytes of the log's rows since the start.
+    pub(super) last_row: u64,
+    pub(super) records: u64,
     pub(super) log_bytes: u64,
-    /// Whether there are older ones.
-    pub(super) old: bool,
     pub(super) commits: u64,
+    /// Where the log of each shard ends; `None`: not known before a replay or an append.
+    pub(super) tails: [Option<Tail>; SHARDS],
 }
 
 /// What the thread and the journal share.
@@ -53,8 +61,8 @@ pub(super) struct Shared {
     pub(super) archive: Arc<Store>,
     pub(super) outbox: Outbox,
     pub(super) seen: Mutex<Seen>,
-    /// Bytes of the rows that the last replay has read.
-    pub(super) replayed: AtomicU64,
+    pub(super) needs: Needs,
+    pub(super) pace: Pace,
     /// The journal was closed.
     pub(super) ended: AtomicBool,
 }
@@ -84,13 +92,15 @@ impl Shared {
 pub(super) struct Log {
     shared: Arc<Shared>,
     inbox: Receiver<Message>,
-    waiting: Vec<Prepared>,
+    waiting: Vec<Waiting>,
     /// How far the file goes, as acknowledged.
     position: Position,
+    epochs: [u32; SHARDS],
+    tails: [Option<Tail>; SHARDS],
     cut: Cut,
     failed: Option<JournalError>,
-    /// What the failed commit would have changed.
-    before: Vec<Before>,
+    /// The commit that failed: it may be durable or not.
+    doubt: Option<Work>,
     commits: u64,
 }
 
@@ -98,13 +108,13 @@ impl Log {
     pub(super) fn new(
         shared: Arc<Shared>,
         inbox: Receiver<Message>,
-        position: Position,
+        (position, epochs): (Position, [u32; SHARDS]),
         cut: Cut,
     ) -> Self {
-        let (waiting, before) = (Vec::new(), Vec::new());
-        let log = Self { shared, inbox, waiting, position, cut, failed: None, before, commits: 0 };
-        log.show();
-        log
+        let tails = lock(&shared.seen).tails;
+        let waiting = Vec::new();
+        let (failed, doubt, commits) = (None, None, 0);
+        Self { shared, inbox, waiting, position, epochs, tails, cut, failed, doubt, commits }
     }
 
     /// The body of the thread.
@@ -113,9 +123,18 @@ impl Log {
             let order = self.gather(message);
             self.flush(false);
             match order {
+                // Who asked may have gone.
                 Some(Message::Recover(answer)) => {
                     let result = self.recover();
-                    answer.send(result).unwrap_or_default(); // who asked may have gone
+                    answer.send(result).unwrap_or_default();
+                }
+                Some(Message::Acquire(shards, now, answer)) => {
+                    let result = self.acquire(&shards, now);
+                    answer.send(result).unwrap_or_default();
+                }
+                Some(Message::Found(rows, tails, answer)) => {
+                    self.found(rows, &tails);
+                    answer.send(()).unwrap_or_default();
                 }
                 Some(Message::Close) => break,
                 Some(Message::Append(_)) | None => {}
@@ -127,24 +146,24 @@ impl Log {
     /// Takes what waits; an order ends it and is returned.
     fn gather(&mut self, first: Message) -> Option<Message> {
         let (mut next, mut waits) = (Some(first), LAZY_WAITS);
-        let (mut bytes, mut lazy) = (0, true);
+        let (mut bytes, mut urgency) = (0, Urgency::Lazy);
         loop {
             match next.take() {
-                Some(Message::Append(batch)) => {
-                    bytes += batch.bytes;
-                    lazy &= batch.lazy;
-                    self.waiting.push(batch);
+                Some(Message::Append(drain)) => {
+                    bytes += drain.bytes;
+                    urgency = urgency.max(drain.urgency);
+                    self.waiting.push(drain);
                 }
-                Some(order @ (Message::Recover(_) | Message::Close)) => return Some(order),
+                order @ Some(_) => return order,
                 None => {}
             }
-            if bytes >= COMMIT_BYTES_MAX || self.waiting.len() >= COMMIT_BATCHES_MAX {
+            if bytes >= COMMIT_BYTES_MAX || self.waiting.len() >= COMMIT_DRAINS_MAX {
                 return None;
             }
             next = match self.inbox.try_recv() {
                 Ok(message) => Some(message),
                 Err(TryRecvError::Disconnected) => return None,
-                Err(TryRecvError::Empty) if !lazy || waits == 0 => return None,
+                Err(TryRecvError::Empty) if urgency == Urgency::Now || waits == 0 => return None,
                 Err(TryRecvError::Empty) => {
                     waits -= 1;
                     match self.inbox.recv_timeout(LAZY_MAX / LAZY_WAITS) {
@@ -159,79 +178,164 @@ impl Log {
 
     /// Commits what waits and tells everyone.
     fn flush(&mut self, closing: bool) {
-        let batches = std::mem::take(&mut self.waiting);
-        let result = match &self.failed {
-            Some(error) => Err(error.clone()),
-            None => self.commit(&batches, closing),
-        };
-        self.failed = result.as_ref().err().cloned();
-        let mut next = self.position.tail.lsn + 1;
-        if result.is_ok() {
-            next -= batches.iter().map(|batch| batch.frames.count()).sum::<u64>();
+        let mut waiting = std::mem::take(&mut self.waiting);
+        let mut tails = self.tails;
+        let mut taken = Vec::new();
+        for drain in &mut waiting {
+            drain.judge(|fence, batch| self.refusal(&mut tails, fence, batch), &mut taken);
         }
-        for batch in batches {
-            let first = Lsn(next);
-            next += batch.frames.count();
-            batch.answer.give(result.clone().map(|()| first));
+        let bytes = waiting.iter().map(|drain| drain.bytes).sum();
+        let shared = Arc::clone(&self.shared);
+        let result = shared.pace.measured(bytes, || self.commit(taken, closing));
+        if result.is_ok() {
+            self.tails = tails;
+        }
+        self.show();
+        for drain in waiting {
+            drain.tell(&result);
         }
     }
 
-    fn commit(&mut self, batches: &[Prepared], closing: bool) -> Result<(), JournalError> {
-        let cut = self.cut.due(closing);
-        let moved = self.shared.outbox.moved().max(self.position.moved);
+    /// Why a batch cannot be appended, if so; notes where its shard ends with it otherwise.
+    fn refusal(
+        &self,
+        tails: &mut [Option<Tail>; SHARDS],
+        fence: Fence,
+        batch: &Batch,
+    ) -> Option<Appended> {
+        if let Some(error) = &self.failed {
+            return Some(Appended::NotLanded(error.clone()));
+        }
+        if self.epochs[fence.shard.index()] != fence.epoch {
+            return Some(Appended::Fenced);
+        }
+        let tail = &mut tails[fence.shard.index()];
+        if let Some(end) = tail.filter(|end| *end != batch.before()) {
+            let (shard, from) = (fence.shard.number(), batch.before().seq);
+            return Some(Appended::NotLanded(JournalError::Gap { shard, from, end: end.seq }));
+        }
+        *tail = Some(batch.tail());
+        None
+    }
+
+    fn commit(
+        &mut self,
+        batches: Vec<(Fence, Arc<Batch>)>,
+        closing: bool,
+    ) -> Result<(), JournalError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        let cut = self.cut.due(&self.shared.needs, closing);
+        let moved = self.shared.outbox.moved();
         let tidy = closing && (cut.is_some() || moved != self.position.moved);
-        if batches.iter().all(Prepared::is_empty) && !tidy {
-            self.cut.report(batches, self.position.tail.lsn + 1);
+        if batches.is_empty() && !tidy {
             return Ok(());
         }
-        if batches.iter().any(|batch| !batch.entries.is_empty()) {
-            self.shared.outbox.make_room()?;
+        let mut work = Work::new(self.position, batches, cut, moved);
+        let written = self.write(&mut work);
+        match written {
+            Ok(()) => self.acknowledge(work),
+            Err(ref error) => {
+                self.failed = Some(error.clone());
+                self.doubt = Some(work);
+            }
         }
-        let mut work = Work::new(&self.position, batches, cut, moved);
-        self.before.clear();
-        let (before, moved) = (&mut self.before, self.position.moved);
-        self.shared.journal.write(|txn| work.write(txn, moved, before))?;
-        self.acknowledge(work, batches);
-        Ok(())
+        written
     }
 
-    fn acknowledge(&mut self, work: Work<'_>, batches: &[Prepared]) {
-        self.commits += 1;
-        self.cut.committed(&work);
-        self.cut.report(batches, self.position.tail.lsn + 1);
-        self.position = work.position;
-        if let Some(cut) = work.cut {
-            self.position.base = cut;
+    fn write(&self, work: &mut Work) -> Result<(), JournalError> {
+        if !work.entries.is_empty() {
+            self.shared.outbox.make_room()?;
         }
+        self.shared.journal.write(|txn| work.write(txn))
+    }
+
+    fn acknowledge(&mut self, mut work: Work) {
+        self.commits += 1;
+        let records = work.batches.iter().map(|(_, batch)| batch.count()).sum();
+        let cut = work.cut.take();
+        self.cut.committed(cut, work.known(), records);
+        self.cut.press(&self.shared.needs);
+        self.position = work.position;
         for (number, row) in work.entries {
             self.shared.outbox.add(number, row);
+        }
+    }
+
+    fn acquire(&mut self, shards: &[ShardId], now: Timestamp) -> Result<Vec<Fence>, JournalError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        let mut epochs = self.epochs;
+        for shard in shards {
+            let epoch = &mut epochs[shard.index()];
+            *epoch = epoch.saturating_add(1).max(epoch_at(now));
+        }
+        let epoch = epochs.into_iter().max().unwrap_or(0);
+        let identity = self.shared.outbox.enter(epoch);
+        let written = self.shared.journal.write(|txn| {
+            set_epochs(txn, &epochs)?;
+            set_identity(txn, identity)
+        });
+        if let Err(error) = written {
+            self.failed = Some(error.clone());
+            return Err(error);
+        }
+        self.epochs = epochs;
+        let fence = |shard: &ShardId| Fence { shard: *shard, epoch: epochs[shard.index()] };
+        Ok(shards.iter().map(fence).collect())
+    }
+
+    fn found(&mut self, rows: Vec<Known>, tails: &[Tail]) {
+        self.cut.found(rows);
+        for (known, found) in self.tails.iter_mut().zip(tails) {
+            known.get_or_insert(*found);
         }
         self.show();
     }
 
+    /// Opens the file again, and sees whether the commit that failed is there.
     fn recover(&mut self) -> Result<(), JournalError> {
-        if self.failed.is_none() && self.shared.journal.read(Position::read).is_ok() {
+        let last = |txn: &ReadTransaction| {
+            Ok(txn.open_table(LOG)?.last()?.map_or(0, |(row, _)| row.value()))
+        };
+        if self.failed.is_none() && self.shared.journal.read(last).is_ok() {
             return Ok(());
         }
         self.shared.journal.close();
         self.shared.journal.open()?;
-        roll_back(&self.shared.journal, &self.position, &self.before)?;
         self.shared.outbox.recover();
-        let found = self.shared.journal.read(Position::read)?;
-        self.position = Position { base: found.base, rows: found.rows, ..self.position };
-        self.cut.restart(&found);
+        let last = self.shared.journal.read(last)?;
+        if let Some(work) = self.doubt.take() {
+            // A commit is there as a whole or not at all, and one without rows changes nothing that
+            // is not done again.
+            if last >= work.position.row && work.position.row > self.position.row {
+                for (fence, batch) in &work.batches {
+                    self.tails[fence.shard.index()] = Some(batch.tail());
+                }
+                self.acknowledge(work);
+            }
+        }
         self.failed = None;
         self.show();
         Ok(())
     }
 
     fn show(&self) {
-        *self.shared.seen.lock().unwrap_or_else(PoisonError::into_inner) = Seen {
-            base: self.position.base.lsn,
-            last: self.position.tail.lsn,
-            log_bytes: self.cut.bytes(),
-            old: self.cut.has_old(),
+        let (log_bytes, records) = self.cut.size();
+        *lock(&self.shared.seen) = Seen {
+            last_row: self.position.row,
+            records,
+            log_bytes,
             commits: self.commits,
+            tails: self.tails,
         };
     }
+}
+
+/// The seconds since 2026 began.
+fn epoch_at(now: Timestamp) -> u32 {
+    const YEAR_2026: i64 = 1_767_225_600;
+    u32::try_from(now.as_micros() / 1_000_000 - YEAR_2026).unwrap_or(0)
 }

@@ -7,16 +7,19 @@
 //! the rows that have been moved.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::archive;
+use super::identity::{Identity, identity, set_identity};
+use super::moved::Moved;
 use super::store::Store;
 use super::tables::make_archive;
 use crate::id::RunId;
-use crate::journal::JournalError;
 use crate::journal::entry::{Stored, entries};
+use crate::journal::{Damage, JournalError, Place};
+use crate::sync::{Condvar, Mutex, MutexGuard, lock, wait};
 
 /// From so many bytes on the outbox is moved.
 const MOVE_BYTES_MIN: usize = 4 << 20;
@@ -36,7 +39,7 @@ pub(super) struct Outbox {
     moving: Mutex<()>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Inner {
     rows: VecDeque<(u64, Bytes)>,
     bytes: usize,
@@ -44,9 +47,11 @@ struct Inner {
     unread: Vec<(u64, Bytes)>,
     /// The newest change of each run that waits, with the number of its row.
     latest: BTreeMap<RunId, (u64, Stored)>,
-    /// The last row that the archive holds durably.
-    moved: u64,
+    /// What the archive holds durably.
+    moved: Moved,
     failed: Option<JournalError>,
+    /// Whose the files are, and who writes them.
+    identity: Identity,
     /// The archive has its tables.
     archive: bool,
     /// The thread has been called and has not looked yet.
@@ -56,7 +61,7 @@ struct Inner {
 
 impl Inner {
     /// The newest changes, those in unread rows included. What stands behind damage in a row cannot
-    /// be read; the start has reported it.
+    /// be read; [`Outbox::damages`] tells of it.
     fn read_up(&mut self) -> &BTreeMap<RunId, (u64, Stored)> {
         for (number, row) in self.unread.drain(..) {
             for (_, entry) in entries(&row).flatten() {
@@ -69,13 +74,36 @@ impl Inner {
 
 impl Outbox {
     /// An empty one; the archive, if there is one, has the rows up to `moved`.
-    pub(super) fn new(moved: u64, archive: bool) -> Self {
-        let inner = Mutex::new(Inner { moved, archive, ..Inner::default() });
+    pub(super) fn new(moved: Moved, identity: Identity, archive: bool) -> Self {
+        let inner = Mutex::new(Inner {
+            rows: VecDeque::new(),
+            bytes: 0,
+            unread: Vec::new(),
+            latest: BTreeMap::new(),
+            moved,
+            failed: None,
+            identity,
+            archive,
+            called: false,
+            closed: false,
+        });
         Self { inner, changed: Condvar::new(), moving: Mutex::new(()) }
     }
 
+    /// A process writes the files from here on.
+    pub(super) fn enter(&self, epoch: u32) -> Identity {
+        let mut inner = self.lock();
+        inner.identity.epoch = epoch.max(inner.identity.epoch);
+        inner.identity
+    }
+
+    /// Whose the files are.
+    pub(super) fn identity(&self) -> Identity {
+        self.lock().identity
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.inner)
     }
 
     /// Adds a durable row.
@@ -91,6 +119,17 @@ impl Outbox {
         }
     }
 
+    /// What of the rows that wait cannot be read.
+    pub(super) fn damages(&self) -> Vec<Damage> {
+        let inner = self.lock();
+        let found = inner.rows.iter().filter_map(|(number, row)| {
+            let what = entries(row).find_map(Result::err)?;
+            let what = format!("row {number} of the outbox: {what}");
+            Some(Damage::beside(Place::Archive, None, what))
+        });
+        found.collect()
+    }
+
     /// Waits until there is room for more.
     pub(super) fn make_room(&self) -> Result<(), JournalError> {
         let mut inner = self.lock();
@@ -100,7 +139,7 @@ impl Outbox {
             }
             inner.called = true;
             self.changed.notify_all();
-            inner = self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
+            inner = wait(&self.changed, inner);
         }
         Ok(())
     }
@@ -115,8 +154,8 @@ impl Outbox {
         self.lock().read_up().values().map(|(_, entry)| entry.clone()).collect()
     }
 
-    /// The last row that the archive holds durably.
-    pub(super) fn moved(&self) -> u64 {
+    /// What the archive holds durably.
+    pub(super) fn moved(&self) -> Moved {
         self.lock().moved
     }
 
@@ -127,7 +166,22 @@ impl Outbox {
 
     /// Keeps the archive as it is for as long as the guard lives.
     pub(super) fn pause(&self) -> MutexGuard<'_, ()> {
-        self.moving.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.moving)
+    }
+
+    /// Moves what waits, and waits for it: a reader then finds all in the archive.
+    pub(super) fn settle(&self) -> Result<(), JournalError> {
+        let mut inner = self.lock();
+        let last = inner.rows.back().map_or(0, |(number, _)| *number);
+        while inner.moved.row < last && !inner.closed {
+            if let Some(error) = &inner.failed {
+                return Err(error.clone());
+            }
+            inner.called = true;
+            self.changed.notify_all();
+            inner = wait(&self.changed, inner);
+        }
+        Ok(())
     }
 
     /// Forgets a failure: the next rows are tried again.
@@ -145,19 +199,20 @@ impl Outbox {
     pub(super) fn serve(&self, archive: &Arc<Store>) {
         while let Some(rows) = self.wait() {
             let pause = self.pause();
-            let result = move_rows(archive, &rows, self.moved());
+            let (moved, end) = (self.moved(), self.moved().behind(&rows));
+            let result = move_rows(archive, &rows, (moved, end), self.identity());
             drop(pause);
             if result.is_err() {
                 archive.close();
             }
-            self.moved_or_failed(&rows, result);
+            self.moved_or_failed(&rows, result.map(|()| end));
         }
     }
 
     fn wait(&self) -> Option<Vec<(u64, Bytes)>> {
         let mut inner = self.lock();
         while !inner.called && !inner.closed {
-            inner = self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
+            inner = wait(&self.changed, inner);
         }
         if inner.closed {
             return None;
@@ -172,18 +227,17 @@ impl Outbox {
         Some(inner.rows.iter().take_while(fits).cloned().collect())
     }
 
-    fn moved_or_failed(&self, rows: &[(u64, Bytes)], result: Result<(), JournalError>) {
+    fn moved_or_failed(&self, rows: &[(u64, Bytes)], result: Result<Moved, JournalError>) {
         let mut inner = self.lock();
         match result {
-            Ok(()) => {
+            Ok(end) => {
                 inner.failed = None;
                 inner.archive = true;
                 inner.rows.drain(..rows.len());
                 inner.bytes -= rows.iter().map(|(_, row)| row.len()).sum::<usize>();
-                inner.moved = rows.last().map_or(inner.moved, |(number, _)| *number);
-                let moved = inner.moved;
-                inner.latest.retain(|_, (number, _)| *number > moved);
-                inner.unread.retain(|(number, _)| *number > moved);
+                inner.moved = end;
+                inner.latest.retain(|_, (number, _)| *number > end.row);
+                inner.unread.retain(|(number, _)| *number > end.row);
                 inner.called |= inner.bytes >= MOVE_BYTES_MIN;
             }
             Err(error) => inner.failed = Some(error),
@@ -193,27 +247,42 @@ impl Outbox {
 }
 
 /// Opens the archive, made if it is not there; it must hold the rows up to `moved`.
-pub(super) fn open_archive(archive: &Store, moved: u64) -> Result<(), JournalError> {
-    if moved == 0 && !archive.exists() {
-        archive.create(make_archive)?;
+pub(super) fn open_archive(
+    archive: &Store,
+    moved: Moved,
+    identity: Identity,
+) -> Result<(), JournalError> {
+    if moved.row == 0 && !archive.exists() {
+        archive.create(|txn| make_archive(txn, identity))?;
     }
     archive.open()?;
-    if archive.read(archive::last_chunk)? < moved {
+    if archive.read(archive::filled)?.row < moved.row {
         return Err(archive.damaged("runs that were moved to it are missing"));
     }
     Ok(())
 }
 
-fn move_rows(archive: &Store, rows: &[(u64, Bytes)], moved: u64) -> Result<(), JournalError> {
+/// Whose the archive is, and what it has of the outbox.
+pub(super) fn archive_end(archive: &Store) -> Result<(Identity, Moved), JournalError> {
+    archive.read(|txn| Ok((identity(txn)?, archive::filled(txn)?)))
+}
+
+fn move_rows(
+    archive: &Store,
+    rows: &[(u64, Bytes)],
+    (moved, end): (Moved, Moved),
+    identity: Identity,
+) -> Result<(), JournalError> {
     if rows.is_empty() {
         return Ok(());
     }
     if !archive.is_open() {
-        open_archive(archive, moved)?;
+        open_archive(archive, moved, identity)?;
     }
     archive.write(|txn| {
         // The file may be large: it must open at once after a crash. Costs a second sync.
         txn.set_quick_repair(true);
-        archive::take_over(txn, rows)
+        set_identity(txn, identity)?;
+        archive::take_over(txn, rows, end)
     })
 }

@@ -1,212 +1,117 @@
-//! Reads the whole log in order, and says what of the journal's file cannot be trusted.
+//! Reads the whole log, each shard in its order, and says what of it cannot be trusted.
+
+use std::collections::BTreeMap;
 
 use ::redb::{Error, ReadTransaction, ReadableTable, ReadableTableMetadata};
 use bytes::Bytes;
 
-use super::position::Position;
-use super::tables::{self, AUDIT, DEAD_LETTERS, DEFINITIONS, KEYS, LOG, OUTBOX, unseal};
-use crate::clock::Timestamp;
-use crate::id::{DefinitionHash, Lsn};
-use crate::journal::codec::decode_key;
-use crate::journal::entry::entries;
-use crate::journal::frame::{Found, RowReader, Tail};
-use crate::journal::{Damage, KeyEntry, Place, Record};
+use super::cut::Known;
+use super::tables::{self, LOG};
+use crate::id::{RunId, Seq, ShardId};
+use crate::journal::frame::{Found, Segment, segments};
+use crate::journal::{Damage, Place, Replayed, Tail, Visit};
 
 /// Walks over the rows of the log.
 struct Walk<'a> {
-    visit: &'a mut dyn FnMut(Lsn, Record),
+    visit: Visit<'a>,
     damages: Vec<Damage>,
-    /// The last good record.
-    tail: Tail,
-    /// Whether the next row must go on exactly there; not so behind damage.
-    exact: bool,
-    bytes: u64,
+    /// The last good record of each shard, and the row that it stands in.
+    tails: [Tail; tables::SHARDS],
+    at: [u64; tables::SHARDS],
+    /// Rows that may have held records of any shard, and what is wrong with them.
+    lost: Vec<(u64, &'static str)>,
+    rows: Vec<Known>,
 }
 
-/// Visits the good records; returns what is damaged and how many bytes the rows have.
+/// Visits the good records; what it has found, and the rows that there are.
 pub(super) fn replay(
     txn: &ReadTransaction,
-    visit: &mut dyn FnMut(Lsn, Record),
-) -> Result<(Vec<Damage>, u64), Error> {
-    let tail = tables::base(txn)?;
-    let mut walk = Walk { visit, damages: Vec::new(), tail, exact: true, bytes: 0 };
+    visit: Visit<'_>,
+) -> Result<(Replayed, Vec<Known>), Error> {
+    let base = tables::base(txn)?;
+    let mut walk = Walk {
+        visit,
+        damages: Vec::new(),
+        tails: base.tails,
+        at: [base.row; tables::SHARDS],
+        lost: Vec::new(),
+        rows: Vec::new(),
+    };
     let log = txn.open_table(LOG)?;
-    let mut rows = 0;
-    for row in log.iter()? {
-        let (key, value) = row?;
-        walk.row(key.value(), Bytes::copy_from_slice(value.value()));
-        rows += 1;
+    let mut last = base.row;
+    for found in log.iter()? {
+        let (number, value) = found?;
+        if number.value() != last + 1 {
+            walk.lost.push((last + 1, "rows are missing"));
+        }
+        last = number.value();
+        walk.row(last, Bytes::copy_from_slice(value.value()));
     }
-    let last = Position::read(txn)?.tail;
-    if rows != log.len()? || (walk.exact && walk.tail != last) {
-        walk.missing("rows are missing");
+    if u64::try_from(walk.rows.len()) != Ok(log.len()?) {
+        walk.lost.push((last + 1, "rows are missing"));
     }
-    let mut damages = walk.damages;
-    damages.extend(beside(txn)?);
-    Ok((damages, walk.bytes))
+    Ok(walk.end())
 }
 
 impl Walk<'_> {
-    fn row(&mut self, key: u64, row: Bytes) {
-        self.bytes += u64::try_from(row.len()).unwrap_or(0);
-        let Some(reader) = RowReader::new(key, row) else {
-            self.missing("a row that is too short");
-            self.exact = false;
-            return;
-        };
-        let before = reader.tail();
-        if before.lsn < self.tail.lsn {
-            self.missing("a row that stands in the wrong place");
-            return;
+    fn row(&mut self, number: u64, row: Bytes) {
+        let size = row.len();
+        let mut ends: BTreeMap<ShardId, Tail> = BTreeMap::new();
+        for segment in segments(row) {
+            match segment {
+                Ok(segment) => {
+                    let shard = segment.header.shard;
+                    self.segment(&segment);
+                    self.at[shard.index()] = number;
+                    ends.insert(shard, self.tails[shard.index()]);
+                }
+                Err(what) => self.lost.push((number, what)),
+            }
         }
-        if self.exact && before != self.tail {
-            self.missing("the next row does not link to this place: records are missing");
-        }
-        (self.tail, self.exact) = (before, true);
-        self.frames(reader);
+        self.rows.push(Known::of(number, size, ends.into_iter().collect()));
     }
 
-    fn frames(&mut self, mut reader: RowReader) {
-        for found in reader.by_ref() {
+    fn segment(&mut self, segment: &Segment) {
+        let header = segment.header;
+        let tail = self.tails[header.shard.index()];
+        if header.before.seq < tail.seq {
+            let what = "a segment that stands in the wrong place";
+            return self.missing(header.shard, header.before.seq + 1, what);
+        }
+        // Behind a record whose header is broken the chain is not known.
+        if header.before != tail && (tail.chain != 0 || header.before.seq != tail.seq) {
+            let what = "the next segment does not link to this place: records are missing";
+            self.missing(header.shard, tail.seq + 1, what);
+        }
+        let mut frames = segment.frames();
+        for found in frames.by_ref() {
             match found {
-                Found::Record(lsn, record) => (self.visit)(Lsn(lsn), record),
-                Found::Body { lsn, run, what } => {
-                    let place = Place::Log;
-                    self.damages.push(Damage { place, lsn: Lsn(lsn), run: Some(run), what });
+                Found::Record(seq, record) => (self.visit)(Seq(seq), record),
+                Found::Body { seq, entity, what } => {
+                    let (shards, run) = (vec![header.shard.number()], Some(RunId::from(entity)));
+                    let (place, what) = (Place::Log, what.to_owned());
+                    self.damages.push(Damage { place, shards, seq: Seq(seq), run, what });
                 }
-                Found::Header { lsn, what } => {
-                    let place = Place::Log;
-                    self.damages.push(Damage { place, lsn: Lsn(lsn), run: None, what });
-                    self.exact = false;
-                }
+                Found::Header { seq, what } => self.missing(header.shard, seq, what),
             }
         }
-        self.tail = reader.tail();
+        self.tails[header.shard.index()] = frames.tail();
     }
 
-    fn missing(&mut self, what: &str) {
-        let lsn = Lsn(self.tail.lsn + 1);
-        self.damages.push(Damage { place: Place::Log, lsn, run: None, what: what.to_owned() });
+    fn missing(&mut self, shard: ShardId, seq: u64, what: &str) {
+        let (shards, what) = (vec![shard.number()], what.to_owned());
+        self.damages.push(Damage { place: Place::Log, shards, seq: Seq(seq), run: None, what });
     }
-}
 
-/// Damage in what stands beside the log.
-fn beside(txn: &ReadTransaction) -> Result<Vec<Damage>, Error> {
-    let mut damages = Vec::new();
-    let mut note = |place, what| damages.push(Damage { place, lsn: Lsn(0), run: None, what });
-    definitions(txn, &mut note)?;
-    dead_letters(txn, &mut note)?;
-    keys(txn, &mut note)?;
-    audit(txn, &mut note)?;
-    let outbox = txn.open_table(OUTBOX)?;
-    let (mut last, mut rows) = (tables::moved(txn)?, 0);
-    for row in outbox.iter()? {
-        let (number, row) = row?;
-        if number.value() != last + 1 {
-            note(Place::Archive, format!("rows of the outbox behind {last} are missing"));
+    /// A shard that goes on behind a lost row has linked to what it had, or was told to have a gap;
+    /// one that does not may have lost its end there.
+    fn end(mut self) -> (Replayed, Vec<Known>) {
+        for (row, what) in std::mem::take(&mut self.lost) {
+            let open = ShardId::all().filter(|shard| self.at[shard.index()] <= row);
+            let shards = open.map(ShardId::number).collect();
+            let (seq, what) = (Seq(u64::MAX), format!("row {row}: {what}"));
+            self.damages.push(Damage { place: Place::Log, shards, seq, run: None, what });
         }
-        (last, rows) = (number.value(), rows + 1);
-        for found in entries(&Bytes::copy_from_slice(row.value())) {
-            let bad = found.and_then(|(_, entry)| entry.state().map(drop)).err();
-            if let Some(what) = bad {
-                note(Place::Archive, format!("row {last} of the outbox: {what}"));
-            }
-        }
+        (Replayed { tails: self.tails.into(), damages: self.damages }, self.rows)
     }
-    if rows != outbox.len()? {
-        note(Place::Archive, "rows of the outbox are missing".to_owned());
-    }
-    Ok(damages)
-}
-
-const BAD_SEAL: &str = "it does not fit its checksum";
-
-/// Is told of what is left out.
-pub(super) type Note<'a> = &'a mut dyn FnMut(Place, String);
-
-pub(super) fn definitions(
-    txn: &ReadTransaction,
-    note: Note<'_>,
-) -> Result<Vec<(DefinitionHash, Bytes)>, Error> {
-    let table = txn.open_table(DEFINITIONS)?;
-    let mut found = Vec::new();
-    for row in table.iter()? {
-        let (key, value) = row?;
-        let hash = DefinitionHash(*key.value());
-        match unseal(&hash.0, value.value()) {
-            Some(source) => found.push((hash, Bytes::copy_from_slice(source))),
-            None => note(Place::Definition, format!("definition {hash}: {BAD_SEAL}")),
-        }
-    }
-    if u64::try_from(found.len()) != Ok(table.len()?) {
-        note(Place::Definition, "definitions are missing".to_owned());
-    }
-    Ok(found)
-}
-
-pub(super) fn dead_letters(
-    txn: &ReadTransaction,
-    note: Note<'_>,
-) -> Result<Vec<(u64, Bytes)>, Error> {
-    let table = txn.open_table(DEAD_LETTERS)?;
-    let mut found = Vec::new();
-    for row in table.iter()? {
-        let (key, value) = row?;
-        let id = key.value();
-        match unseal(&id.to_le_bytes(), value.value()) {
-            Some(entry) => found.push((id, Bytes::copy_from_slice(entry))),
-            None => note(Place::DeadLetter, format!("dead letter {id}: {BAD_SEAL}")),
-        }
-    }
-    if u64::try_from(found.len()) != Ok(table.len()?) {
-        note(Place::DeadLetter, "dead letters are missing".to_owned());
-    }
-    Ok(found)
-}
-
-pub(super) fn keys(
-    txn: &ReadTransaction,
-    note: Note<'_>,
-) -> Result<Vec<(Box<str>, KeyEntry)>, Error> {
-    let table = txn.open_table(KEYS)?;
-    let mut found = Vec::new();
-    for row in table.iter()? {
-        let (key, value) = row?;
-        let key: Box<str> = key.value().into();
-        let entry = unseal(key.as_bytes(), value.value());
-        match entry.and_then(|entry| decode_key(entry).ok()) {
-            Some(entry) => found.push((key, entry)),
-            None => note(Place::Key, format!("idempotency key `{key}`: {BAD_SEAL}")),
-        }
-    }
-    if u64::try_from(found.len()) != Ok(table.len()?) {
-        note(Place::Key, "idempotency keys are missing".to_owned());
-    }
-    Ok(found)
-}
-
-pub(super) fn audit(
-    txn: &ReadTransaction,
-    note: Note<'_>,
-) -> Result<Vec<(Timestamp, Box<str>)>, Error> {
-    let table = txn.open_table(AUDIT)?;
-    let mut found = Vec::new();
-    for row in table.iter()? {
-        let (key, value) = row?;
-        let line = unseal(&key.value().to_le_bytes(), value.value());
-        match line.and_then(audit_line) {
-            Some(line) => found.push(line),
-            None => note(Place::Audit, format!("line {}: {BAD_SEAL}", key.value())),
-        }
-    }
-    if u64::try_from(found.len()) != Ok(table.len()?) {
-        note(Place::Audit, "lines are missing".to_owned());
-    }
-    Ok(found)
-}
-
-fn audit_line(value: &[u8]) -> Option<(Timestamp, Box<str>)> {
-    let (at, line) = value.split_first_chunk::<8>()?;
-    let line = std::str::from_utf8(line).ok()?;
-    Some((Timestamp::from_micros(i64::from_le_bytes(*at)), line.into()))
 }

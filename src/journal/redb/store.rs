@@ -1,13 +1,14 @@
 //! One database file: opened, closed, opened again; every fault of redb as a sentence.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 
 use ::redb::{Builder, Database, DatabaseError, Error, ReadTransaction, WriteTransaction};
 
+use crate::guard;
 use crate::journal::JournalError;
+use crate::sync::{RwLock, read, write};
 
 /// Where database files are: a folder, or a made-up disk in tests.
 pub(crate) trait Disk: Send + Sync + std::fmt::Debug {
@@ -70,7 +71,7 @@ impl Store {
 
     /// Opens the file, if it is not open. After a failed write it is written once more before.
     pub(super) fn open(&self) -> Result<(), JournalError> {
-        let mut db = self.db.write().unwrap_or_else(PoisonError::into_inner);
+        let mut db = write(&self.db);
         if db.is_none() {
             if self.suspect.load(Ordering::Relaxed) {
                 self.disk.rewrite(self.file).map_err(|error| io_fault(&self.path(), &error))?;
@@ -108,14 +109,14 @@ impl Store {
     }
 
     pub(super) fn is_open(&self) -> bool {
-        self.db.read().unwrap_or_else(PoisonError::into_inner).is_some()
+        read(&self.db).is_some()
     }
 
     /// Closes the file.
     pub(super) fn close(&self) {
-        let db = self.db.write().unwrap_or_else(PoisonError::into_inner).take();
+        let db = write(&self.db).take();
         // A damaged file may make redb panic while it closes; it is closed then all the same.
-        catch_unwind(AssertUnwindSafe(|| drop(db))).unwrap_or_default();
+        guard::guarded(|| drop(db)).unwrap_or_default();
     }
 
     /// Whether the file is there; it need not be open.
@@ -137,7 +138,7 @@ impl Store {
         work: impl FnOnce(&ReadTransaction) -> Result<T, Error>,
     ) -> Result<T, JournalError> {
         let txn = self.snapshot()?;
-        self.guarded(|| work(&txn))
+        self.guarded(move || work(&txn))
     }
 
     /// Writes within one transaction; commits it.
@@ -158,14 +159,14 @@ impl Store {
     }
 
     fn with<T>(&self, work: impl FnOnce(&Database) -> Result<T, Error>) -> Result<T, JournalError> {
-        let db = self.db.read().unwrap_or_else(PoisonError::into_inner);
+        let db = read(&self.db);
         let db = db.as_ref().ok_or(JournalError::Closed)?;
         self.guarded(|| work(db))
     }
 
     /// Lets redb verify every page; says what is wrong. Nobody else may use the store.
     pub(super) fn check_integrity(&self) -> Option<String> {
-        let mut db = self.db.write().unwrap_or_else(PoisonError::into_inner);
+        let mut db = write(&self.db);
         let db = db.as_mut()?;
         match self.guarded(|| Ok(db.check_integrity()?)) {
             Ok(true) => None,
@@ -184,7 +185,7 @@ impl Store {
         &self,
         work: impl FnOnce() -> Result<T, Error>,
     ) -> Result<T, JournalError> {
-        match catch_unwind(AssertUnwindSafe(work)) {
+        match guard::guarded(work) {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(fault(&self.path(), error)),
             Err(_) => Err(self.damaged("its structure is broken")),

@@ -1,7 +1,7 @@
 //! The verbs: commands, requests, tasks, sleeps, bodies.
 
+use crate::payload::Json;
 use indexmap::IndexMap;
-use serde_json::Value;
 
 use super::super::site::{Cursor, May, Site};
 use super::super::steps::StepIndex;
@@ -44,7 +44,9 @@ impl Compiler<'_, '_, '_> {
     fn shell(&mut self, command: &Spanned<String>, site: &Site<'_>) -> Option<Template> {
         let site = Site { within: &command.span, ..site.clone() };
         let cursor = Cursor::new(self.check.text, &command.span, false);
-        self.take(Template::read_shell(&command.value), &site, &cursor)
+        // A place that no quoting makes safe is refused at run time too.
+        let read = if self.is_stored { Template::read_text } else { Template::read_shell };
+        self.take(read(&command.value), &site, &cursor)
     }
 
     fn command(
@@ -112,7 +114,7 @@ impl Compiler<'_, '_, '_> {
         })
     }
 
-    fn value(&mut self, value: &Spanned<Value>, site: &Site<'_>) -> Option<Template> {
+    fn value(&mut self, value: &Spanned<Json>, site: &Site<'_>) -> Option<Template> {
         self.template(&value.value, &Site { within: &value.span, ..site.clone() })
     }
 
@@ -120,7 +122,7 @@ impl Compiler<'_, '_, '_> {
     #[expect(clippy::option_option, reason = "refused, absent, and there are three things")]
     fn optional(
         &mut self,
-        value: Option<&Spanned<Value>>,
+        value: Option<&Spanned<Json>>,
         site: &Site<'_>,
     ) -> Option<Option<Template>> {
         value.map_or(Some(None), |value| self.value(value, site).map(Some))
@@ -129,7 +131,7 @@ impl Compiler<'_, '_, '_> {
     /// Templates by name; all are compiled, even where one is refused.
     fn table(
         &mut self,
-        table: &IndexMap<String, Spanned<Value>>,
+        table: &IndexMap<String, Spanned<Json>>,
         site: &Site<'_>,
     ) -> Option<Vec<(String, Template)>> {
         let rows: Vec<_> = table

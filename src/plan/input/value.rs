@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::payload::Json;
 use regex_lite::Regex;
-use serde_json::Value;
 
 use super::super::check::Check;
 use super::InputProblem;
@@ -11,13 +11,13 @@ use crate::clock::{self, Timestamp};
 use crate::definition::{Diagnostic, InputField, InputKind};
 
 /// The most problems that are told of one input.
-const PROBLEMS_MAX: usize = 100;
+pub(super) const PROBLEMS_MAX: usize = 100;
 
-/// What a value must be.
+/// The type and the limits of a value.
 #[derive(Debug)]
 pub(super) struct Shape {
     pub kind: InputKind,
-    allowed: Vec<Value>,
+    allowed: Vec<Json>,
     min: Option<f64>,
     max: Option<f64>,
     pattern: Option<Regex>,
@@ -44,7 +44,7 @@ impl Shape {
             match Regex::new(&text.value) {
                 Ok(regex) => pattern = Some(regex),
                 Err(cause) => {
-                    let told = format!("{owner}: `pattern` is no regular expression: {cause}");
+                    let told = format!("{owner}: `pattern` is not a regular expression: {cause}");
                     let problem = Diagnostic::error("bad-pattern", told, text.span.clone());
                     check.report(problem.label("not a pattern"));
                     return None;
@@ -69,7 +69,7 @@ impl Shape {
     }
 
     /// Adds everything that is wrong with `value`, which stands at `path`.
-    pub(super) fn check(&self, value: &Value, path: &mut String, problems: &mut Vec<InputProblem>) {
+    pub(super) fn check(&self, value: &Json, path: &mut String, problems: &mut Vec<InputProblem>) {
         if problems.len() >= PROBLEMS_MAX {
             return;
         }
@@ -84,20 +84,20 @@ impl Shape {
             problems.push(InputProblem::new(path, told));
         }
         match value {
-            Value::Number(_) => self.check_number(value, path, problems),
-            Value::String(text) => self.check_text(text, path, problems),
-            Value::Array(items) => self.check_items(items, path, problems),
-            Value::Null | Value::Bool(_) | Value::Object(_) => {}
+            Json::Number(_) => self.check_number(value, path, problems),
+            Json::String(text) => self.check_text(text, path, problems),
+            Json::Array(items) => self.check_items(items, path, problems),
+            Json::Null | Json::Bool(_) | Json::Object(_) => {}
         }
     }
 
     /// Whether the value is of the type, its bounds apart.
-    pub(super) fn fits_kind(&self, value: &Value) -> bool {
+    pub(super) fn fits_kind(&self, value: &Json) -> bool {
         match self.kind {
             InputKind::Any => true,
             InputKind::String => value.is_string(),
             InputKind::Number => value.is_number(),
-            InputKind::Integer => value.is_i64() || value.is_u64() || is_whole(value),
+            InputKind::Integer => value.is_integer() || is_whole(value),
             InputKind::Boolean => value.is_boolean(),
             InputKind::Array => value.is_array(),
             InputKind::Object => value.is_object(),
@@ -120,7 +120,7 @@ impl Shape {
         }
     }
 
-    fn check_number(&self, value: &Value, path: &str, problems: &mut Vec<InputProblem>) {
+    fn check_number(&self, value: &Json, path: &str, problems: &mut Vec<InputProblem>) {
         let Some(number) = value.as_f64() else { return };
         if let Some(min) = self.min.filter(|min| number < *min) {
             let told = format!("expected at least {min}, found {}", shown(value));
@@ -133,7 +133,7 @@ impl Shape {
     }
 
     fn check_text(&self, text: &str, path: &str, problems: &mut Vec<InputProblem>) {
-        let shown = || shown(&Value::from(text));
+        let shown = || shown(&Json::from(text));
         if let Some(pattern) = self.pattern.as_ref().filter(|pattern| !pattern.is_match(text)) {
             let told = format!("expected text like `{}`, found {}", pattern.as_str(), shown());
             problems.push(InputProblem::new(path, told));
@@ -144,7 +144,7 @@ impl Shape {
         }
     }
 
-    fn check_items(&self, items: &[Value], path: &mut String, problems: &mut Vec<InputProblem>) {
+    fn check_items(&self, items: &[Json], path: &mut String, problems: &mut Vec<InputProblem>) {
         let len = items.len();
         let as_len = |bound: u32| usize::try_from(bound).unwrap_or(usize::MAX);
         if let Some(min) = self.min_items.filter(|min| len < as_len(*min)) {
@@ -169,29 +169,31 @@ impl Shape {
     }
 }
 
-fn is_whole(value: &Value) -> bool {
+fn is_whole(value: &Json) -> bool {
     value.as_f64().is_some_and(|number| number.fract() == 0.0)
 }
 
 /// Equal, whether a number is written with a fraction or without.
-fn same(a: &Value, b: &Value) -> bool {
+fn same(a: &Json, b: &Json) -> bool {
     match (a.as_f64(), b.as_f64()) {
-        (Some(a), Some(b)) => a.total_cmp(&b).is_eq(),
+        (Some(a_float), Some(b_float)) if !(a.is_integer() && b.is_integer()) => {
+            a_float.total_cmp(&b_float).is_eq()
+        }
         _ => a == b,
     }
 }
 
 /// The value for a message, shortened.
-pub(super) fn shown(value: &Value) -> String {
+pub(super) fn shown(value: &Json) -> String {
     const CHARS_MAX: usize = 60;
     match value {
-        Value::Array(items) => format!("an array of {}", items.len()),
-        Value::Object(_) => "an object".to_owned(),
-        Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
-        Value::String(text) => {
+        Json::Array(items) => format!("an array of {}", items.len()),
+        Json::Object(_) => "an object".to_owned(),
+        Json::Null | Json::Bool(_) | Json::Number(_) => value.to_string(),
+        Json::String(text) => {
             let short: String = text.chars().take(CHARS_MAX).collect();
             let dots = if short.len() < text.len() { "…" } else { "" };
-            format!("{}{dots}", Value::from(short))
+            format!("{}{dots}", Json::from(short))
         }
     }
 }
@@ -230,7 +232,7 @@ impl Format {
     }
 }
 
-/// What HTML takes for an address, more or less: there is no better proof than sending a mail.
+/// Accepts about the addresses that HTML accepts: only sending a mail proves more.
 fn is_email(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else { return false };
     let is_label = |label: &str| {

@@ -84,8 +84,8 @@ run = "y ${{ steps.x.output }} ${{ steps.fan.status }}"
             Error cycle 26:`"y"` steps wait for each other in a circle: fan.y → fan.x
                 28:`steps.x.output` `fan.y` waits for `fan.x`
                 help: remove one of these
-            Error cycle 28:`steps.fan.status` step `fan` waits for itself
-                help: take it out
+            Error cycle 28:`steps.fan.status` step `fan.y` reads `fan`, in whose body it stands
+                help: read the steps of the body
         "#]],
     );
 }
@@ -183,8 +183,8 @@ x = "${{ item }} ${{ secrets.s }}"
                 help: only the verb of a fan-out and its body have items
             Error not-here 8:`index` step `a`: `index` is not known here
                 help: only the verb of a fan-out and its body have items
-            Error not-here 9:`secrets.s` step `a`: `secrets` is not known here
-                help: secrets are known only inside of an attempt: in `with`, `env`, `run`, `http`
+            Error bad-expression 9:`secrets.s` step `a`: `secrets.s` is opaque here
+                help: a secret may be inserted, joined and encoded, never compared or branched on
             Error not-here 10:`secrets.s` step `a`: `secrets` is not known here
                 help: secrets are known only inside of an attempt: in `with`, `env`, `run`, `http`
             Error not-here 12:`item.list` step `fan`: `item` is not known here
@@ -235,9 +235,9 @@ run = "x"
         expect![[r#"
             Error join-too-large 8:`2` step `b` waits for 2 successes of one step
                 help: name at least as many steps in `depends_on`, or lower it
-            Error join-too-large 11:`"any"` step `c` has a `join`, but waits for no step
+            Error join-too-large 11:`"any"` step `c` has a `join`, but waits for no step that it counts
                 help: name at least as many steps in `depends_on`, or lower it
-            Warning no-failed-items 13:`steps.a.failed` step `a` is no fan-out and has no failed items
+            Warning no-failed-items 13:`steps.a.failed` step `a` is not a fan-out and has no failed items
                 help: read `.error` or `.status`
             Error unknown-step 13:`steps.inner.output` step `d` reads `steps.inner`, but there is no step `inner`
                 help: `inner` is inside of `fan`: read `steps.fan.output`
@@ -248,10 +248,53 @@ run = "x"
                 help: `a` is outside of the body: put it into `depends_on` of `fan`
             Warning hidden-step 21:`b` in the body of `fan`, `b` hides the step outside
                 4:`b` this one cannot be read there
-            Error not-supported-yet 23:`"[1]"` step `fan.b`: a fan-out inside of a fan-out is not supported yet
-            Error not-supported-yet 24:`nest` step `fan.nest`: `steps` inside of a body is not supported yet
-            Error not-supported-yet 24:`steps` step `fan.nest`: `steps` without `for_each` is not supported yet
-                help: add `for_each`
+        "#]],
+    );
+}
+
+/// Where steps are named, what is only read does not make a join reachable; neither does what a body reads.
+#[test]
+fn a_join_counts_what_is_named() {
+    check(
+        r#"
+pipeline = ["a", "piped"]
+[steps.a]
+run = "x"
+[steps.b]
+run = "x"
+[steps.named]
+run = "x ${{ steps.b.output }}"
+depends_on = ["a"]
+join = 2
+[steps.piped]
+run = "x ${{ steps.b.output }}"
+join = 2
+[steps.both]
+run = "x ${{ steps.b.output }} ${{ steps.a.output }} ${{ steps.a.status }}"
+depends_on = ["a", "b"]
+join = 2
+[steps.reads]
+run = "x ${{ steps.b.output }} ${{ steps.b.status }}"
+when = "steps.a.output == 'x'"
+join = 2
+[steps.reads-less]
+run = "x ${{ steps.b.output }} ${{ steps.b.status }}"
+join = 2
+[steps.list]
+for_each = "[1]"
+join = "any"
+[steps.list.steps.c]
+run = "x ${{ steps.a.output }} ${{ steps.b.output }}"
+"#,
+        expect![[r#"
+            Error join-too-large 10:`2` step `named` waits for 2 successes of one step
+                help: what is only read is waited for and not counted: name at least as many steps in `depends_on`, or lower it
+            Error join-too-large 13:`2` step `piped` waits for 2 successes of one step
+                help: what is only read is waited for and not counted: name at least as many steps in `depends_on`, or lower it
+            Error join-too-large 24:`2` step `reads-less` waits for 2 successes of one step
+                help: name at least as many steps in `depends_on`, or lower it
+            Error join-too-large 27:`"any"` step `list` has a `join`, but waits for no step that it counts
+                help: name at least as many steps in `depends_on`, or lower it
         "#]],
     );
 }

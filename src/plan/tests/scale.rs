@@ -1,5 +1,5 @@
 use super::super::check::Check;
-use super::super::names::{Need, settle};
+use super::super::edge::{EdgeSource, SpannedEdge, settle};
 use super::super::steps::Steps;
 use super::*;
 
@@ -39,11 +39,21 @@ fn of_many_wrong_names_the_first_thousand_are_told() {
 }
 
 #[test]
+fn nearly_a_million_edges_are_planned() {
+    let plan = loaded(&chain(1_414, 1_414)).unwrap().plan;
+    assert_eq!(plan.edges().count(), 998_991);
+}
+
+#[test]
 fn more_than_a_million_edges_are_refused() {
     let text = chain(1_500, 0);
     let definition = definition::parse("x.toml", &text).definition.unwrap();
     let steps = Steps::of(&definition);
-    let needs = |from: usize| (0..from).map(|on| Need { on, data: false, span: 0..0 }).collect();
+    let needs = |from: usize| {
+        (0..from)
+            .map(|on| SpannedEdge { on, data: false, source: EdgeSource::Named, span: 0..0 })
+            .collect()
+    };
     let mut check = Check::new(&text);
     settle(&steps, (0..1_500).map(needs).collect(), &mut check);
     let problems = check.into_sorted();

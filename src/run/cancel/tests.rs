@@ -54,12 +54,12 @@ fn a_cancelled_run_stops_everything_and_starts_nothing_more() {
               fanned_out each [0, 1, 2]
                 arm timeout at 3600000ms
                 dispatch done try 1 #1
-                dispatch running try 1 #1
-                dispatch queued try 1 #1
-                dispatch retrying try 1 #1
+                dispatch running try 1 #2
+                dispatch queued try 1 #3
+                dispatch retrying try 1 #4
                 arm sleep asleep at 60000ms
-                dispatch each[0] try 1 #1
-                dispatch each[1] try 1 #1
+                dispatch each[0] try 1 #6
+                dispatch each[1] try 1 #7
             > ok done 1
               succeeded done 1
             > start running
@@ -79,10 +79,10 @@ fn a_cancelled_run_stops_everything_and_starts_nothing_more() {
               cancelled each
               cancelled after
               ended cancelled null
-                abort running #1
-                abort queued #1
-                abort each[0] #1
-                abort each[1] #1
+                abort running #2
+                abort queued #3
+                abort each[0] #6
+                abort each[1] #7
                 end
             > show
               cancelled
@@ -101,10 +101,10 @@ fn a_cancelled_run_stops_everything_and_starts_nothing_more() {
               nothing
             > attempts
               done try 1 #1 0ms..10ms Succeeded
-              running try 1 #1 10ms..20ms Cancelled
-              retrying try 1 #1 10ms..20ms Failed boom
-              asleep try 1 #1 0ms..20ms Cancelled
-              each[0] try 1 #1 20ms..20ms Cancelled
+              running try 1 #2 10ms..20ms Cancelled
+              retrying try 1 #4 10ms..20ms Failed boom
+              asleep try 1 #5 0ms..20ms Cancelled
+              each[0] try 1 #6 20ms..20ms Cancelled
         "#]],
     );
 }
@@ -219,19 +219,19 @@ fn fail_fast_stop_starts_nothing_new_and_lets_end_what_runs() {
               ready d
               fanned_out e [0, 1, 2, 3]
                 dispatch a try 1 #1
-                dispatch b try 1 #1
-                dispatch c try 1 #1
-                dispatch d try 1 #1
-                dispatch e[0] try 1 #1
-                dispatch e[1] try 1 #1
+                dispatch b try 1 #2
+                dispatch c try 1 #3
+                dispatch d try 1 #4
+                dispatch e[0] try 1 #5
+                dispatch e[1] try 1 #6
             > start b
               started b
             > start e[0]
               started e[0]
             > fail d boom
               attempt_failed d boom: no luck
-              retry_scheduled d at 908ms
-                arm retry d at 908ms
+              retry_scheduled d at 576ms
+                arm retry d at 576ms
             > fail a boom
               attempt_failed a boom: no luck
               failed a boom: no luck
@@ -240,9 +240,9 @@ fn fail_fast_stop_starts_nothing_new_and_lets_end_what_runs() {
               cancelled d
               cancelled after_b
               cancelled e[1]
-                bury a
-                abort c #1
-                abort e[1] #1
+                add letter a #1
+                abort c #3
+                abort e[1] #6
             > ok b
               succeeded b null
             > ok e[0]
@@ -282,11 +282,11 @@ fn fail_fast_cancel_stops_what_runs() {
               ready d
               fanned_out e [0, 1, 2, 3]
                 dispatch a try 1 #1
-                dispatch b try 1 #1
-                dispatch c try 1 #1
-                dispatch d try 1 #1
-                dispatch e[0] try 1 #1
-                dispatch e[1] try 1 #1
+                dispatch b try 1 #2
+                dispatch c try 1 #3
+                dispatch d try 1 #4
+                dispatch e[0] try 1 #5
+                dispatch e[1] try 1 #6
             > start b
               started b
             > start e[0]
@@ -301,12 +301,12 @@ fn fail_fast_cancel_stops_what_runs() {
               cancelled e
               cancelled after_b
               ended failed null boom: step `a` failed: no luck
-                bury a
-                abort b #1
-                abort c #1
-                abort d #1
-                abort e[0] #1
-                abort e[1] #1
+                add letter a #1
+                abort b #2
+                abort c #3
+                abort d #4
+                abort e[0] #5
+                abort e[1] #6
                 end
             > show
               failed
@@ -339,11 +339,11 @@ fn an_attempt_that_fails_after_the_stop_is_not_tried_again() {
               ready d
               fanned_out e [0, 1, 2, 3]
                 dispatch a try 1 #1
-                dispatch b try 1 #1
-                dispatch c try 1 #1
-                dispatch d try 1 #1
-                dispatch e[0] try 1 #1
-                dispatch e[1] try 1 #1
+                dispatch b try 1 #2
+                dispatch c try 1 #3
+                dispatch d try 1 #4
+                dispatch e[0] try 1 #5
+                dispatch e[1] try 1 #6
             > start d
               started d
             > fail a boom
@@ -356,16 +356,16 @@ fn an_attempt_that_fails_after_the_stop_is_not_tried_again() {
               cancelled e[0]
               cancelled e[1]
               cancelled e
-                bury a
-                abort b #1
-                abort c #1
-                abort e[0] #1
-                abort e[1] #1
+                add letter a #1
+                abort b #2
+                abort c #3
+                abort e[0] #5
+                abort e[1] #6
             > fail d boom
               attempt_failed d boom: no luck
               failed d boom: no luck
               ended failed null boom: step `a` failed: no luck
-                bury d
+                add letter d #4
                 end
         "#]],
     );

@@ -42,10 +42,10 @@ fn what_ran_runs_again_and_what_was_queued_is_owed() {
               ready e
                 arm timeout at 3600000ms
                 dispatch a try 1 #1
-                dispatch b try 1 #1
-                dispatch c try 1 #1
+                dispatch b try 1 #2
+                dispatch c try 1 #3
                 arm sleep d at 300000ms
-                dispatch e try 1 #1
+                dispatch e try 1 #5
                 arm start e at 60000ms
             > start a
               started a
@@ -57,21 +57,21 @@ fn what_ran_runs_again_and_what_was_queued_is_owed() {
               crashed a
               ready a
                 arm timeout at 3600000ms
-                dispatch a try 1 #2, durable
-                dispatch b try 1 #1, durable
+                dispatch a try 1 #6, durable
+                dispatch b try 1 #2, durable
+                dispatch e try 1 #5, durable
                 arm retry c at 60010ms
                 arm sleep d at 300000ms
-                dispatch e try 1 #1, durable
-                arm start e at 60000ms
+                arm start e at 60010ms
             > ok a
               succeeded a null
             > late a 1
               nothing
             > attempts
               a try 1 #1 0ms..10ms Crashed
-              a try 1 #2 10ms..20ms Succeeded
-              c try 1 #1 0ms..10ms Failed boom
-              d try 1 #1 0ms.. Running
+              a try 1 #6 10ms..20ms Succeeded
+              c try 1 #3 0ms..10ms Failed boom
+              d try 1 #4 0ms.. Running
         "#]],
     );
 }
@@ -116,7 +116,7 @@ fn the_third_death_is_poison_even_if_tries_are_left() {
               crashed a
               failed a poison: the process died 3 times while it ran
               ended failed null poison: step `a` failed: the process died 3 times while it ran
-                bury a
+                add letter a #3
                 end
             > attempts
               a try 1 #1 0ms..0ms Crashed
@@ -171,7 +171,7 @@ fn deaths_do_not_count_as_tries() {
               attempt_failed a boom: no luck
               failed a boom: no luck
               ended failed null boom: step `a` failed: no luck
-                bury a
+                add letter a #4
                 end
         "#]],
     );
@@ -247,7 +247,7 @@ fn who_waits_too_long_in_the_queue_has_timed_out() {
               ready b
                 dispatch a try 1 #1
                 arm start a at 60000ms
-                dispatch b try 1 #1
+                dispatch b try 1 #2
                 arm start b at 120000ms
             > start b
               started b
@@ -258,7 +258,7 @@ fn who_waits_too_long_in_the_queue_has_timed_out() {
                 arm retry a at 61000ms
             > next
               ready a
-                dispatch a try 2 #2
+                dispatch a try 2 #3
                 arm start a at 121000ms
             > start a
               started a
@@ -274,8 +274,8 @@ fn who_waits_too_long_in_the_queue_has_timed_out() {
                 end
             > attempts
               a try 1 #1 60000ms..60000ms TimedOut timeout
-              a try 2 #2 121000ms..121010ms Succeeded
-              b try 1 #1 121010ms..121020ms Succeeded
+              a try 2 #3 121000ms..121010ms Succeeded
+              b try 1 #2 121010ms..121020ms Succeeded
         "#]],
     );
 }

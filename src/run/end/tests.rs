@@ -64,7 +64,7 @@ fn without_output_it_is_that_of_the_leaves() {
               ready a
               skipped none: when
                 dispatch z try 1 #1
-                dispatch a try 1 #1
+                dispatch a try 1 #2
             > ok a 1
               succeeded a 1
             > ok z 2
@@ -91,39 +91,39 @@ fn tolerated_failures_alone_are_no_success() {
         toml,
         "fail a exit:1\n fail b exit:1",
         expect![[r#"
-          accepted
-          began
-          ready a
-            dispatch a try 1 #1
-        > fail a exit:1
-          attempt_failed a exit:1: no luck
-          failed a exit:1: no luck
-          ready b
-            dispatch b try 1 #1
-        > fail b exit:1
-          attempt_failed b exit:1: no luck
-          failed b exit:1: no luck
-          ended failed null exit:1: step `a` failed: no luck
-            end
-    "#]],
+              accepted
+              began
+              ready a
+                dispatch a try 1 #1
+            > fail a exit:1
+              attempt_failed a exit:1: no luck
+              failed a exit:1: no luck
+              ready b
+                dispatch b try 1 #2
+            > fail b exit:1
+              attempt_failed b exit:1: no luck
+              failed b exit:1: no luck
+              ended failed null exit:1: step `a` failed: no luck
+                end
+        "#]],
     );
     check(
         toml,
         "fail a exit:1\n ok b 1",
         expect![[r#"
-          accepted
-          began
-          ready a
-            dispatch a try 1 #1
-        > fail a exit:1
-          attempt_failed a exit:1: no luck
-          failed a exit:1: no luck
-          ready b
-            dispatch b try 1 #1
-        > ok b 1
-          succeeded b 1
-          ended succeeded 1
-            end
-    "#]],
+              accepted
+              began
+              ready a
+                dispatch a try 1 #1
+            > fail a exit:1
+              attempt_failed a exit:1: no luck
+              failed a exit:1: no luck
+              ready b
+                dispatch b try 1 #2
+            > ok b 1
+              succeeded b 1
+              ended succeeded 1
+                end
+        "#]],
     );
 }

@@ -38,28 +38,28 @@ fn results_stand_in_the_order_of_the_list() {
             > ok list ["x","y","z"]
               succeeded list ["x","y","z"]
               fanned_out each ["x", "y", "z"]
-                dispatch each[0] try 1 #1
-                dispatch each[1] try 1 #1
+                dispatch each[0] try 1 #2
+                dispatch each[1] try 1 #3
             > ok each[1] 1
               succeeded each[1] 1
-                dispatch each[2] try 1 #1
+                dispatch each[2] try 1 #4
             > ok each[2] 2
               succeeded each[2] 2
             > ok each[0] 0
               succeeded each[0] 0
               gathered each [0,1,2]
               ready after
-                dispatch after try 1 #1
+                dispatch after try 1 #5
             > ok after
               succeeded after null
               ended succeeded null
                 end
             > attempts
               list try 1 #1 0ms..10ms Succeeded
-              each[0] try 1 #1 30ms..40ms Succeeded
-              each[1] try 1 #1 10ms..20ms Succeeded
-              each[2] try 1 #1 20ms..30ms Succeeded
-              after try 1 #1 40ms..50ms Succeeded
+              each[0] try 1 #2 30ms..40ms Succeeded
+              each[1] try 1 #3 10ms..20ms Succeeded
+              each[2] try 1 #4 20ms..30ms Succeeded
+              after try 1 #5 40ms..50ms Succeeded
         "#]],
     );
 }
@@ -70,21 +70,21 @@ fn an_empty_list_succeeds_with_an_empty_array() {
         LIST,
         "ok list []\n ok after",
         expect![[r#"
-          accepted
-          began
-          ready list
-            dispatch list try 1 #1
-        > ok list []
-          succeeded list []
-          fanned_out each []
-          gathered each []
-          ready after
-            dispatch after try 1 #1
-        > ok after
-          succeeded after null
-          ended succeeded null
-            end
-    "#]],
+              accepted
+              began
+              ready list
+                dispatch list try 1 #1
+            > ok list []
+              succeeded list []
+              fanned_out each []
+              gathered each []
+              ready after
+                dispatch after try 1 #2
+            > ok after
+              succeeded after null
+              ended succeeded null
+                end
+        "#]],
     );
 }
 
@@ -94,18 +94,18 @@ fn what_is_no_list_or_too_long_fails() {
         LIST,
         "ok list 7",
         expect![[r#"
-          accepted
-          began
-          ready list
-            dispatch list try 1 #1
-        > ok list 7
-          succeeded list 7
-          failed each invalid: `for_each`: expected a list, found a number, in `steps.list.output`
-          blocked after by each
-          ended failed null invalid: step `each` failed: `for_each`: expected a list, found a number, in `steps.list.output`
-            bury each
-            end
-    "#]],
+              accepted
+              began
+              ready list
+                dispatch list try 1 #1
+            > ok list 7
+              succeeded list 7
+              failed each invalid: `for_each`: expected a list, found a number, in `steps.list.output`
+              blocked after by each
+              ended failed null invalid: step `each` failed: `for_each`: expected a list, found a number, in `steps.list.output`
+                add letter each #2
+                end
+        "#]],
     );
     check(
         r#"
@@ -126,7 +126,7 @@ fn what_is_no_list_or_too_long_fails() {
               succeeded list [1,2,3]
               failed each invalid: the list has 3 items, `max_items` is 2
               ended failed null invalid: step `each` failed: the list has 3 items, `max_items` is 2
-                bury each
+                add letter each #2
                 end
         "#]],
     );
@@ -151,13 +151,13 @@ fn without_tolerate_all_items_run_and_then_the_step_fails() {
             > ok list [0,1,2]
               succeeded list [0,1,2]
               fanned_out each [0, 1, 2]
-                dispatch each[0] try 1 #1
-                dispatch each[1] try 1 #1
+                dispatch each[0] try 1 #2
+                dispatch each[1] try 1 #3
             > fail each[0] boom
               attempt_failed each[0] boom: no luck
               failed each[0] boom: no luck
-                bury each[0]
-                dispatch each[2] try 1 #1
+                add letter each[0] #2
+                dispatch each[2] try 1 #4
             > ok each[1]
               succeeded each[1] null
             > fail each[2] bang
@@ -166,7 +166,7 @@ fn without_tolerate_all_items_run_and_then_the_step_fails() {
               failed each boom: 2 of 3 items failed; item 0: no luck
               blocked after by each
               ended failed null boom: step `each` failed: 2 of 3 items failed; item 0: no luck
-                bury each[2]
+                add letter each[2] #4
                 end
             > show
               failed
@@ -207,77 +207,77 @@ fn more_failures_than_tolerated_stop_the_rest() {
         &toml("1"),
         lines,
         expect![[r#"
-          accepted
-          began
-          fanned_out each [0, 1, 2, 3, 4]
-            dispatch each[0] try 1 #1
-            dispatch each[1] try 1 #1
-            dispatch each[2] try 1 #1
-        > fail each[0] permanent
-          attempt_failed each[0] permanent: no luck
-          failed each[0] permanent: no luck
-            bury each[0]
-            dispatch each[3] try 1 #1
-        > start each[1]
-          started each[1]
-        > fail each[2] boom
-          attempt_failed each[2] boom: no luck
-          retry_scheduled each[2] at 293ms
-            arm retry each[2] at 293ms
-        > fail each[3] permanent
-          attempt_failed each[3] permanent: no luck
-          failed each[3] permanent: no luck
-          cancelled each[2]
-            bury each[3]
-        > ok each[1] 1
-          succeeded each[1] 1
-          failed each permanent: 2 of 5 items failed; item 0: no luck
-          blocked after by each
-          ended failed null permanent: step `each` failed: 2 of 5 items failed; item 0: no luck
-            end
-        > show
-          failed
-            each failed
-            after blocked: step `each` failed
-    "#]],
+              accepted
+              began
+              fanned_out each [0, 1, 2, 3, 4]
+                dispatch each[0] try 1 #1
+                dispatch each[1] try 1 #2
+                dispatch each[2] try 1 #3
+            > fail each[0] permanent
+              attempt_failed each[0] permanent: no luck
+              failed each[0] permanent: no luck
+                add letter each[0] #1
+                dispatch each[3] try 1 #4
+            > start each[1]
+              started each[1]
+            > fail each[2] boom
+              attempt_failed each[2] boom: no luck
+              retry_scheduled each[2] at 723ms
+                arm retry each[2] at 723ms
+            > fail each[3] permanent
+              attempt_failed each[3] permanent: no luck
+              failed each[3] permanent: no luck
+              cancelled each[2]
+                add letter each[3] #4
+            > ok each[1] 1
+              succeeded each[1] 1
+              failed each permanent: 2 of 5 items failed; item 0: no luck
+              blocked after by each
+              ended failed null permanent: step `each` failed: 2 of 5 items failed; item 0: no luck
+                end
+            > show
+              failed
+                each failed
+                after blocked: step `each` failed
+        "#]],
     );
     check(
         &toml("\"20%\""),
         lines,
         expect![[r#"
-          accepted
-          began
-          fanned_out each [0, 1, 2, 3, 4]
-            dispatch each[0] try 1 #1
-            dispatch each[1] try 1 #1
-            dispatch each[2] try 1 #1
-        > fail each[0] permanent
-          attempt_failed each[0] permanent: no luck
-          failed each[0] permanent: no luck
-            bury each[0]
-            dispatch each[3] try 1 #1
-        > start each[1]
-          started each[1]
-        > fail each[2] boom
-          attempt_failed each[2] boom: no luck
-          retry_scheduled each[2] at 293ms
-            arm retry each[2] at 293ms
-        > fail each[3] permanent
-          attempt_failed each[3] permanent: no luck
-          failed each[3] permanent: no luck
-          cancelled each[2]
-            bury each[3]
-        > ok each[1] 1
-          succeeded each[1] 1
-          failed each permanent: 2 of 5 items failed; item 0: no luck
-          blocked after by each
-          ended failed null permanent: step `each` failed: 2 of 5 items failed; item 0: no luck
-            end
-        > show
-          failed
-            each failed
-            after blocked: step `each` failed
-    "#]],
+              accepted
+              began
+              fanned_out each [0, 1, 2, 3, 4]
+                dispatch each[0] try 1 #1
+                dispatch each[1] try 1 #2
+                dispatch each[2] try 1 #3
+            > fail each[0] permanent
+              attempt_failed each[0] permanent: no luck
+              failed each[0] permanent: no luck
+                add letter each[0] #1
+                dispatch each[3] try 1 #4
+            > start each[1]
+              started each[1]
+            > fail each[2] boom
+              attempt_failed each[2] boom: no luck
+              retry_scheduled each[2] at 723ms
+                arm retry each[2] at 723ms
+            > fail each[3] permanent
+              attempt_failed each[3] permanent: no luck
+              failed each[3] permanent: no luck
+              cancelled each[2]
+                add letter each[3] #4
+            > ok each[1] 1
+              succeeded each[1] 1
+              failed each permanent: 2 of 5 items failed; item 0: no luck
+              blocked after by each
+              ended failed null permanent: step `each` failed: 2 of 5 items failed; item 0: no luck
+                end
+            > show
+              failed
+                each failed
+                after blocked: step `each` failed
+        "#]],
     );
 }
 
@@ -302,16 +302,16 @@ fn tolerated_failures_leave_null_and_a_list() {
               began
               fanned_out each [1, 2]
                 dispatch each[0] try 1 #1
-                dispatch each[1] try 1 #1
+                dispatch each[1] try 1 #2
             > fail each[0] boom
               attempt_failed each[0] boom: no luck
               failed each[0] boom: no luck
-                bury each[0]
+                add letter each[0] #1
             > ok each[1] "b"
               succeeded each[1] "b"
               gathered each [null,"b"]
               ready after
-                dispatch after try 1 #1
+                dispatch after try 1 #3
             > ok after
               succeeded after null
               ended succeeded null

@@ -36,9 +36,10 @@ fn a_history_is_readable_as_json() {
             "reason": null,
             "attempts": [
               {
+                "path": "a",
                 "item": null,
                 "attempt": 1,
-                "fencing": 1,
+                "dispatch": 1,
                 "started": 1700000000000000,
                 "ended": 1700000000010000,
                 "state": "failed",
@@ -46,9 +47,10 @@ fn a_history_is_readable_as_json() {
                 "message": "no luck"
               },
               {
+                "path": "a",
                 "item": null,
                 "attempt": 2,
-                "fencing": 2,
+                "dispatch": 2,
                 "started": 1700000001010000,
                 "ended": 1700000001020000,
                 "state": "succeeded"
@@ -66,9 +68,10 @@ fn a_history_is_readable_as_json() {
             "reason": null,
             "attempts": [
               {
+                "path": "each[0]",
                 "item": 0,
                 "attempt": 1,
-                "fencing": 1,
+                "dispatch": 3,
                 "started": 1700000001020000,
                 "ended": 1700000001030000,
                 "state": "failed",
@@ -76,9 +79,10 @@ fn a_history_is_readable_as_json() {
                 "message": "no luck"
               },
               {
+                "path": "each[1]",
                 "item": 1,
                 "attempt": 1,
-                "fencing": 1,
+                "dispatch": 4,
                 "started": 1700000001030000,
                 "ended": null,
                 "state": "running"

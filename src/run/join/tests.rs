@@ -29,13 +29,13 @@ fn a_fan_in_starts_once_after_the_last() {
               ready a
               ready b
                 dispatch a try 1 #1
-                dispatch b try 1 #1
+                dispatch b try 1 #2
             > ok b 2
               succeeded b 2
             > ok a 1
               succeeded a 1
               ready both
-                dispatch both try 1 #1
+                dispatch both try 1 #3
             > ok both
               succeeded both null
               ended succeeded null
@@ -70,13 +70,13 @@ fn a_failed_dependency_blocks_at_once_and_all_the_way_down() {
               ready a
               ready slow
                 dispatch a try 1 #1
-                dispatch slow try 1 #1
+                dispatch slow try 1 #2
             > fail a boom
               attempt_failed a boom: no luck
               failed a boom: no luck
               blocked both by a
               blocked after by both
-                bury a
+                add letter a #1
             > ok slow
               succeeded slow null
               ended failed null boom: step `a` failed: no luck
@@ -126,7 +126,7 @@ fn who_only_waits_for_a_skipped_step_runs_and_who_reads_it_is_skipped() {
               ready asks
               skipped reads_on: needs reads
                 dispatch waits try 1 #1
-                dispatch asks try 1 #1
+                dispatch asks try 1 #2
             > show
               running
                 a skipped: `when` is false
@@ -176,13 +176,13 @@ fn an_allowed_failure_satisfies_an_order_and_not_a_need() {
             > ok first
               succeeded first null
               ready a
-                dispatch a try 1 #1
+                dispatch a try 1 #2
             > fail a boom
               attempt_failed a boom: no luck
               failed a boom: no luck
               ready waits
               skipped reads: needs a
-                dispatch waits try 1 #1
+                dispatch waits try 1 #3
             > ok waits
               succeeded waits null
               ended succeeded {"waits":null}
@@ -226,16 +226,16 @@ fn settled_waits_for_all_whatever_their_result() {
               ready a
               ready c
                 dispatch a try 1 #1
-                dispatch c try 1 #1
+                dispatch c try 1 #2
             > fail a boom
               attempt_failed a boom: no luck
               failed a boom: no luck
               blocked b by a
-                bury a
+                add letter a #1
             > ok c
               succeeded c null
               ready record
-                dispatch record try 1 #1
+                dispatch record try 1 #3
             > ok record
               succeeded record null
               ended failed null boom: step `a` failed: no luck
@@ -271,39 +271,39 @@ fn a_handler_of_a_failure_runs_by_its_condition() {
         toml,
         "fail a boom\n ok rescue",
         expect![[r#"
-          accepted
-          began
-          ready a
-            dispatch a try 1 #1
-        > fail a boom
-          attempt_failed a boom: no luck
-          failed a boom: no luck
-          ready rescue
-          skipped celebrate: when
-            dispatch rescue try 1 #1
-        > ok rescue
-          succeeded rescue null
-          ended succeeded {"rescue":null}
-            end
-    "#]],
+              accepted
+              began
+              ready a
+                dispatch a try 1 #1
+            > fail a boom
+              attempt_failed a boom: no luck
+              failed a boom: no luck
+              ready rescue
+              skipped celebrate: when
+                dispatch rescue try 1 #2
+            > ok rescue
+              succeeded rescue null
+              ended succeeded {"rescue":null}
+                end
+        "#]],
     );
     check(
         toml,
         "ok a\n ok celebrate",
         expect![[r#"
-          accepted
-          began
-          ready a
-            dispatch a try 1 #1
-        > ok a
-          succeeded a null
-          skipped rescue: when
-          ready celebrate
-            dispatch celebrate try 1 #1
-        > ok celebrate
-          succeeded celebrate null
-          ended succeeded {"celebrate":null}
-            end
-    "#]],
+              accepted
+              began
+              ready a
+                dispatch a try 1 #1
+            > ok a
+              succeeded a null
+              skipped rescue: when
+              ready celebrate
+                dispatch celebrate try 1 #2
+            > ok celebrate
+              succeeded celebrate null
+              ended succeeded {"celebrate":null}
+                end
+        "#]],
     );
 }

@@ -1,100 +1,71 @@
 //! What has happened: the only thing stored.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use super::{Failure, RetryFrom, RunState, Unit};
+use super::{Accepted, Attempt, EvaluationOf, Failure, RetryFrom, RunState, Unit};
 use crate::clock::Timestamp;
-use crate::id::{DefinitionHash, Name};
+use crate::id::Name;
 use crate::payload::Payload;
 use crate::plan::NodeId;
 
-/// How a run began. The first event of every run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Accepted {
-    /// The workflow's name.
-    pub workflow: Name,
-    /// The version it keeps.
-    pub definition: DefinitionHash,
-    /// The checked input, defaults filled in.
-    pub input: Payload,
-    /// When.
-    pub at: Timestamp,
-    /// When it is to begin; not before `at`.
-    pub begin: Timestamp,
-    /// The time it stands for.
-    pub scheduled_at: Timestamp,
-    /// `cli`, `api` …
-    pub started_by: Box<str>,
-    /// The idempotency key, and until when it is kept.
-    pub key: Option<(Box<str>, Timestamp)>,
-    /// Overrides the workflow's priority.
-    pub priority: Option<i8>,
-    /// `label=value` pairs of the start.
-    pub tags: Vec<(Box<str>, Box<str>)>,
-}
-
 /// What has happened. The only thing stored; its durable form never changes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+///
+/// `at` is when it happened, `unit` the unit that it happened to.
+#[expect(missing_docs, reason = "said above once for all variants")]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// The run exists.
     Accepted(Arc<Accepted>),
     /// It left `pending`.
-    Began {
-        /// When.
-        at: Timestamp,
-    },
+    Began { at: Timestamp },
     /// The unit may be executed: its dependencies are satisfied and `when` is true, or its next try
     /// is due, or it goes on after an interruption.
-    Ready {
-        /// Which.
-        unit: Unit,
-        /// When.
-        at: Timestamp,
-    },
+    Ready { unit: Unit, at: Timestamp },
     /// It will not run.
-    Skipped {
-        /// Which.
-        unit: Unit,
-        /// When.
-        at: Timestamp,
-        /// Why.
-        reason: SkipReason,
-    },
+    Skipped { unit: Unit, at: Timestamp, reason: SkipReason },
     /// A dependency did not allow it.
     Blocked {
-        /// Which.
         unit: Unit,
-        /// When.
         at: Timestamp,
         /// The dependency.
         by: NodeId,
     },
-    /// The list of a fan-out is known.
+    /// The list of a fan-out is known: a scope opens for each item.
     FannedOut {
         /// The fan-out.
-        node: NodeId,
-        /// When.
+        unit: Unit,
         at: Timestamp,
         /// The list.
         items: Vec<Payload>,
     },
-    /// An attempt is known to run.
-    Started {
-        /// Whose attempt.
+    /// A group's steps may run: a scope opens for them.
+    GroupOpened {
+        /// The group.
         unit: Unit,
-        /// Which dispatch.
-        fencing: u32,
-        /// When.
         at: Timestamp,
     },
-    /// A `sleep` step waits.
-    Slept {
-        /// Which.
+    /// Expressions take long: they are evaluated apart from the run, and who needs them waits. It
+    /// takes a dispatch's number.
+    EvaluationRequested {
+        /// What for.
+        of: EvaluationOf,
+        at: Timestamp,
+    },
+    /// An attempt is known to run.
+    Started {
         unit: Unit,
-        /// Counts as a dispatch.
-        fencing: u32,
+        /// The number of its dispatch within the run.
+        dispatch: u32,
+        at: Timestamp,
+        /// Who runs it.
+        by: StartedBy,
+        /// How long a worker in another process may keep it without a sign of life.
+        lease: Option<Duration>,
+    },
+    /// A `sleep` step waits. It takes a dispatch of its own.
+    Slept {
+        unit: Unit,
         /// When it began.
         at: Timestamp,
         /// When it ends.
@@ -102,33 +73,14 @@ pub enum Event {
     },
     /// An attempt succeeded, and with it the unit.
     Succeeded {
-        /// Whose attempt.
-        unit: Unit,
-        /// Which dispatch.
-        fencing: u32,
-        /// When it started.
-        started: Timestamp,
-        /// When it ended.
-        at: Timestamp,
+        attempt: Attempt,
         /// What it gave.
         output: Payload,
     },
     /// An attempt failed. What follows (`RetryScheduled`, `Failed`) is decided when the run settles.
-    AttemptFailed {
-        /// Whose attempt.
-        unit: Unit,
-        /// Which dispatch.
-        fencing: u32,
-        /// When it started; where it never left its queue, when it ended.
-        started: Timestamp,
-        /// When it ended.
-        at: Timestamp,
-        /// Why.
-        failure: Box<Failure>,
-    },
+    AttemptFailed { attempt: Attempt, failure: Box<Failure> },
     /// There will be another try.
     RetryScheduled {
-        /// Whose.
         unit: Unit,
         /// When that was decided.
         at: Timestamp,
@@ -136,58 +88,39 @@ pub enum Event {
         due: Timestamp,
     },
     /// The unit failed for good; a dead letter stands for it unless the failure is allowed.
-    Failed {
-        /// Which.
-        unit: Unit,
-        /// When.
-        at: Timestamp,
-        /// Why.
-        failure: Box<Failure>,
-    },
+    Failed { unit: Unit, at: Timestamp, failure: Box<Failure> },
     /// The process died in an attempt. What follows is decided when the run settles.
     Crashed {
-        /// Whose attempt.
         unit: Unit,
-        /// Which dispatch.
-        fencing: u32,
+        /// The number of its dispatch within the run.
+        dispatch: u32,
         /// When that was found.
         at: Timestamp,
+        /// Whether it is known to have run; else it may have been waiting in its queue.
+        certain: bool,
     },
     /// The engine stopped an attempt; it does not count.
     Interrupted {
-        /// Whose attempt.
         unit: Unit,
-        /// Which dispatch.
-        fencing: u32,
-        /// When.
+        /// The number of its dispatch within the run.
+        dispatch: u32,
         at: Timestamp,
     },
     /// A person must decide.
-    Parked {
-        /// About which.
-        unit: Unit,
-        /// When.
-        at: Timestamp,
-    },
-    /// All items of a fan-out have ended as they may; its output is the array of theirs, `null` in
-    /// the place of a failed one.
+    Parked { unit: Unit, at: Timestamp },
+    /// All scopes of a fan-out or group have ended as they may. The output of a fan-out is the array
+    /// of its items' results, `null` in the place of one that failed; that of a group the table of
+    /// what its steps gave.
     Gathered {
-        /// The fan-out.
-        node: NodeId,
-        /// When.
+        /// The fan-out or group.
+        unit: Unit,
         at: Timestamp,
     },
     /// The unit was stopped or will not run: cancelled run, lost race, `fail_fast`. With a fan-out
     /// all its items are.
-    Cancelled {
-        /// Which.
-        unit: Unit,
-        /// When.
-        at: Timestamp,
-    },
+    Cancelled { unit: Unit, at: Timestamp },
     /// Somebody asked for the end of the run; or its time was up (`timeout`).
     CancelRequested {
-        /// When.
         at: Timestamp,
         /// Who and why, for people.
         reason: Box<str>,
@@ -197,7 +130,6 @@ pub enum Event {
     /// A retry by an operator: these units are pending again. A fan-out that is followed by units
     /// of its items keeps its list and its other items; one that is not starts anew.
     Reopened {
-        /// When.
         at: Timestamp,
         /// What is pending again.
         units: Vec<Unit>,
@@ -206,9 +138,7 @@ pub enum Event {
     },
     /// A dead letter was replayed.
     Replayed {
-        /// Whose.
         unit: Unit,
-        /// When.
         at: Timestamp,
         /// The edited input.
         input: Option<Payload>,
@@ -218,7 +148,6 @@ pub enum Event {
     },
     /// The run came to its end.
     Ended {
-        /// When.
         at: Timestamp,
         /// `succeeded`, `failed` or `cancelled`.
         state: RunState,
@@ -234,15 +163,16 @@ impl Event {
     pub fn at(&self) -> Timestamp {
         match self {
             Self::Accepted(accepted) => accepted.at,
+            Self::Succeeded { attempt, .. } | Self::AttemptFailed { attempt, .. } => attempt.ended,
             Self::Began { at }
             | Self::Ready { at, .. }
             | Self::Skipped { at, .. }
             | Self::Blocked { at, .. }
             | Self::FannedOut { at, .. }
+            | Self::GroupOpened { at, .. }
+            | Self::EvaluationRequested { at, .. }
             | Self::Started { at, .. }
             | Self::Slept { at, .. }
-            | Self::Succeeded { at, .. }
-            | Self::AttemptFailed { at, .. }
             | Self::RetryScheduled { at, .. }
             | Self::Failed { at, .. }
             | Self::Crashed { at, .. }
@@ -257,6 +187,37 @@ impl Event {
         }
     }
 
+    /// The unit that it happened to; none where it concerns the whole run.
+    pub fn unit(&self) -> Option<Unit> {
+        match self {
+            Self::Succeeded { attempt, .. } | Self::AttemptFailed { attempt, .. } => {
+                Some(attempt.unit)
+            }
+            Self::Ready { unit, .. }
+            | Self::Skipped { unit, .. }
+            | Self::Blocked { unit, .. }
+            | Self::FannedOut { unit, .. }
+            | Self::GroupOpened { unit, .. }
+            | Self::EvaluationRequested { of: EvaluationOf::Start(unit), .. }
+            | Self::Started { unit, .. }
+            | Self::Slept { unit, .. }
+            | Self::RetryScheduled { unit, .. }
+            | Self::Failed { unit, .. }
+            | Self::Crashed { unit, .. }
+            | Self::Interrupted { unit, .. }
+            | Self::Parked { unit, .. }
+            | Self::Gathered { unit, .. }
+            | Self::Cancelled { unit, .. }
+            | Self::Replayed { unit, .. } => Some(*unit),
+            Self::Accepted(_)
+            | Self::Began { .. }
+            | Self::EvaluationRequested { of: EvaluationOf::Output, .. }
+            | Self::CancelRequested { .. }
+            | Self::Reopened { .. }
+            | Self::Ended { .. } => None,
+        }
+    }
+
     /// `attempt_failed`: its name in streams of events.
     pub fn name(&self) -> &'static str {
         match self {
@@ -266,6 +227,8 @@ impl Event {
             Self::Skipped { .. } => "skipped",
             Self::Blocked { .. } => "blocked",
             Self::FannedOut { .. } => "fanned_out",
+            Self::GroupOpened { .. } => "group_opened",
+            Self::EvaluationRequested { .. } => "evaluation_requested",
             Self::Started { .. } => "started",
             Self::Slept { .. } => "slept",
             Self::Succeeded { .. } => "succeeded",
@@ -286,10 +249,20 @@ impl Event {
 }
 
 /// Why a unit was skipped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SkipReason {
     /// Its `when` is false.
     When,
     /// It needs the output of a step that has none: it was skipped, or failed and was allowed to.
     Needs(NodeId),
+}
+
+/// Who runs an attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum StartedBy {
+    /// This process.
+    #[default]
+    Local,
+    /// A worker in another process, by its name.
+    Worker(Name),
 }

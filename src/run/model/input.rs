@@ -1,8 +1,8 @@
 //! What the outside says.
 
-use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
-use super::{Failure, Unit};
+use super::{Attempt, Evaluated, Failure, StartedBy, Timer, Unit};
 use crate::clock::Timestamp;
 use crate::payload::Payload;
 use crate::plan::NodeId;
@@ -15,62 +15,78 @@ pub enum Input {
     /// An attempt is known to run (its handler was pending after the first poll, or the record must
     /// be durable before the handler runs).
     Started {
-        /// Whose attempt.
+        /// What is tried.
         unit: Unit,
-        /// Which dispatch.
-        fencing: u32,
-        /// When.
+        /// The number of its dispatch within the run.
+        dispatch: u32,
+        /// When it started.
         at: Timestamp,
+        /// Who runs it.
+        by: StartedBy,
+        /// How long a worker in another process may keep it without a sign of life.
+        lease: Option<Duration>,
     },
     /// An attempt ended.
     Finished {
-        /// Whose attempt.
-        unit: Unit,
-        /// Which dispatch.
-        fencing: u32,
-        /// When it started.
-        started: Timestamp,
-        /// When it ended.
-        ended: Timestamp,
-        /// How. An attempt that ran out of its `timeout` fails with the class `timeout`.
+        /// The attempt.
+        attempt: Attempt,
+        /// How it ended. An attempt that ran out of its `timeout` fails with the class `timeout`.
         outcome: Result<Payload, Failure>,
     },
     /// A timer came due.
     Due(Timer),
+    /// An evaluation that was asked for has been done.
+    Evaluated {
+        /// Its number within the run.
+        number: u32,
+        /// What it has come to.
+        evaluated: Box<Evaluated>,
+    },
     /// Somebody cancels the run.
     Cancel {
-        /// Who and why, for people.
+        /// Who asked and why, for people.
         reason: Box<str>,
     },
-    /// The process died and was started again: what was running has been interrupted by it.
-    Died,
+    /// The process died and was started again: what was known to run died with it.
+    Died {
+        /// Units and dispatches that had been claimed, and of which no start is recorded: each may
+        /// have been running.
+        maybe: Vec<(Unit, u32)>,
+    },
     /// The engine stopped an attempt (shutdown, a lost worker); it does not count.
     Interrupted {
-        /// Whose attempt.
+        /// What was tried.
         unit: Unit,
-        /// Which dispatch.
-        fencing: u32,
+        /// The number of its dispatch within the run.
+        dispatch: u32,
     },
     /// Somebody starts a finished or parked run again.
     Retry(RetryFrom),
     /// Somebody replays a dead letter of this run, maybe with another input.
     Replay {
-        /// Whose dead letter.
+        /// The unit that it stands for.
         unit: Unit,
         /// The edited input; `None`: what it had.
         input: Option<Payload>,
     },
     /// Somebody gives up a parked unit (its dead letter is dropped): it has failed for good.
     GiveUp {
-        /// Which.
+        /// The unit.
         unit: Unit,
         /// Why, for people.
         reason: Box<str>,
     },
 }
 
+impl Input {
+    /// An attempt is known to run in this process.
+    pub fn started(unit: Unit, dispatch: u32, at: Timestamp) -> Self {
+        Self::Started { unit, dispatch, at, by: StartedBy::Local, lease: None }
+    }
+}
+
 /// Where an operator's retry begins.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryFrom {
     /// Whatever failed, was blocked or cancelled; what succeeded stays.
     Failed,
@@ -78,34 +94,4 @@ pub enum RetryFrom {
     Step(NodeId),
     /// Everything.
     Start,
-}
-
-/// What a timer is for. A timer that no longer fits the state is ignored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Timer {
-    /// `pending` → `running`
-    Begin,
-    /// The run's `timeout`.
-    RunTimeout,
-    /// The next try.
-    Retry {
-        /// Whose.
-        unit: Unit,
-        /// The dispatch that failed.
-        fencing: u32,
-    },
-    /// A `sleep` step ends.
-    Sleep {
-        /// Whose.
-        unit: Unit,
-        /// Which sleep.
-        fencing: u32,
-    },
-    /// `start_within`
-    StartWithin {
-        /// Whose.
-        unit: Unit,
-        /// The dispatch that waits in the queue.
-        fencing: u32,
-    },
 }

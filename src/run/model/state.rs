@@ -1,12 +1,12 @@
 //! The states of runs and steps.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::clock::Timestamp;
 use crate::id::{DefinitionHash, Name, RunId};
 
 /// A run in one line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RunSummary {
     /// The run.
     pub id: RunId,
@@ -24,8 +24,43 @@ pub struct RunSummary {
     pub failure: Option<Box<str>>,
 }
 
+/// A run that was set aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damaged {
+    /// The run.
+    pub run: RunId,
+    /// When.
+    pub at: Timestamp,
+    /// The version of Windlass that could not go on with it.
+    pub version: Box<str>,
+    /// Why, in words.
+    pub reason: Box<str>,
+    /// Whether all of its records could be read: then a newer version tries it once more.
+    pub whole: bool,
+    /// Its workflow, where that is known.
+    pub workflow: Option<Name>,
+    /// When it was accepted, where that is known.
+    pub accepted: Option<Timestamp>,
+}
+
+impl Damaged {
+    /// The run in one line.
+    pub(crate) fn summary(&self) -> RunSummary {
+        let unknown = || Name::new("unknown").expect("invariant: a constant that is a name");
+        RunSummary {
+            id: self.run,
+            workflow: self.workflow.clone().unwrap_or_else(unknown),
+            definition: DefinitionHash([0; 16]),
+            state: RunState::Damaged,
+            accepted: self.accepted.unwrap_or(self.at),
+            ended: None,
+            failure: Some(self.reason.clone()),
+        }
+    }
+}
+
 /// The state of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RunState {
     /// Accepted; waits for its time.
@@ -42,6 +77,8 @@ pub enum RunState {
     Failed,
     /// Ended by an operator.
     Cancelled,
+    /// Set aside: something of it cannot be read, or the engine cannot go on with it.
+    Damaged,
 }
 
 impl RunState {
@@ -60,12 +97,13 @@ impl RunState {
             Self::Succeeded => "succeeded",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
+            Self::Damaged => "damaged",
         }
     }
 }
 
 /// The state of a unit or step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StepState {
     /// Waits for its dependencies.

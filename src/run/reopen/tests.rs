@@ -1,5 +1,6 @@
 #![expect(clippy::too_many_lines, reason = "a story is a table")]
 
+mod bodies;
 mod replay;
 
 use expect_test::expect;
@@ -45,13 +46,13 @@ fn a_retry_of_what_failed_keeps_what_succeeded() {
               succeeded a 1
               ready b
               ready d
-                dispatch b try 1 #1
-                dispatch d try 1 #1
+                dispatch b try 1 #2
+                dispatch d try 1 #3
             > fail b boom
               attempt_failed b boom: no luck
               failed b boom: no luck
               blocked c by b
-                bury b
+                add letter b #2
             > ok d
               succeeded d null
               ended failed null boom: step `b` failed: no luck
@@ -59,22 +60,22 @@ fn a_retry_of_what_failed_keeps_what_succeeded() {
             > retry failed
               reopened b c
               ready b
-                exhume b
-                dispatch b try 1 #2
+                remove letter b #2
+                dispatch b try 1 #4
             > ok b 2
               succeeded b 2
               ready c
-                dispatch c try 1 #1
+                dispatch c try 1 #5
             > ok c 3
               succeeded c 3
               ended succeeded {"c":3,"d":null}
                 end
             > attempts
               a try 1 #1 0ms..10ms Succeeded
-              b try 1 #1 10ms..20ms Failed boom
-              b try 1 #2 30ms..40ms Succeeded
-              c try 1 #1 40ms..50ms Succeeded
-              d try 1 #1 20ms..30ms Succeeded
+              b try 1 #2 10ms..20ms Failed boom
+              b try 1 #4 30ms..40ms Succeeded
+              c try 1 #5 40ms..50ms Succeeded
+              d try 1 #3 20ms..30ms Succeeded
         "#]],
     );
 }
@@ -108,12 +109,12 @@ fn a_retry_from_a_step_runs_it_and_all_that_depend_on_it() {
               succeeded a 1
               ready b
               ready d
-                dispatch b try 1 #1
-                dispatch d try 1 #1
+                dispatch b try 1 #2
+                dispatch d try 1 #3
             > ok b 1
               succeeded b 1
               ready c
-                dispatch c try 1 #1
+                dispatch c try 1 #4
             > ok c 1
               succeeded c 1
             > ok d 1
@@ -123,13 +124,13 @@ fn a_retry_from_a_step_runs_it_and_all_that_depend_on_it() {
             > retry b
               reopened b c
               ready b
-                dispatch b try 1 #2
+                dispatch b try 1 #5
             > late b 1
               nothing
             > ok b 2
               succeeded b 2
               ready c
-                dispatch c try 1 #2
+                dispatch c try 1 #6
             > ok c 2
               succeeded c 2
               ended succeeded {"c":2,"d":1}
@@ -137,34 +138,34 @@ fn a_retry_from_a_step_runs_it_and_all_that_depend_on_it() {
             > retry start
               reopened a b c d
               ready a
-                dispatch a try 1 #2
+                dispatch a try 1 #7
             > ok a 3
               succeeded a 3
               ready b
               ready d
-                dispatch b try 1 #3
-                dispatch d try 1 #2
+                dispatch b try 1 #8
+                dispatch d try 1 #9
             > ok d 3
               succeeded d 3
             > ok b 3
               succeeded b 3
               ready c
-                dispatch c try 1 #3
+                dispatch c try 1 #10
             > ok c 3
               succeeded c 3
               ended succeeded {"c":3,"d":3}
                 end
             > attempts
               a try 1 #1 0ms..10ms Succeeded
-              a try 1 #2 70ms..80ms Succeeded
-              b try 1 #1 10ms..20ms Succeeded
-              b try 1 #2 50ms..60ms Succeeded
-              b try 1 #3 90ms..100ms Succeeded
-              c try 1 #1 20ms..30ms Succeeded
-              c try 1 #2 60ms..70ms Succeeded
-              c try 1 #3 100ms..110ms Succeeded
-              d try 1 #1 30ms..40ms Succeeded
-              d try 1 #2 80ms..90ms Succeeded
+              a try 1 #7 70ms..80ms Succeeded
+              b try 1 #2 10ms..20ms Succeeded
+              b try 1 #5 50ms..60ms Succeeded
+              b try 1 #8 90ms..100ms Succeeded
+              c try 1 #4 20ms..30ms Succeeded
+              c try 1 #6 60ms..70ms Succeeded
+              c try 1 #10 100ms..110ms Succeeded
+              d try 1 #3 30ms..40ms Succeeded
+              d try 1 #9 80ms..90ms Succeeded
         "#]],
     );
 }
@@ -192,8 +193,8 @@ fn a_cancelled_run_goes_on_where_it_was() {
               succeeded a 1
               ready b
               ready d
-                dispatch b try 1 #1
-                dispatch d try 1 #1
+                dispatch b try 1 #2
+                dispatch d try 1 #3
             > start b
               started b
             > cancel
@@ -202,19 +203,19 @@ fn a_cancelled_run_goes_on_where_it_was() {
               cancelled c
               cancelled d
               ended cancelled null
-                abort b #1
-                abort d #1
+                abort b #2
+                abort d #3
                 end
             > retry failed
               reopened b c d
               ready b
               ready d
-                dispatch b try 1 #2
-                dispatch d try 1 #2
+                dispatch b try 1 #4
+                dispatch d try 1 #5
             > ok b
               succeeded b null
               ready c
-                dispatch c try 1 #1
+                dispatch c try 1 #6
             > ok c
               succeeded c null
             > ok d
@@ -223,10 +224,10 @@ fn a_cancelled_run_goes_on_where_it_was() {
                 end
             > attempts
               a try 1 #1 0ms..10ms Succeeded
-              b try 1 #1 10ms..10ms Cancelled
-              b try 1 #2 10ms..20ms Succeeded
-              c try 1 #1 20ms..30ms Succeeded
-              d try 1 #2 30ms..40ms Succeeded
+              b try 1 #2 10ms..10ms Cancelled
+              b try 1 #4 10ms..20ms Succeeded
+              c try 1 #6 20ms..30ms Succeeded
+              d try 1 #5 30ms..40ms Succeeded
         "#]],
     );
 }
@@ -264,8 +265,8 @@ fn skips_that_came_of_a_failure_are_thought_over_again() {
               failed a boom: no luck
               skipped good: when
               ready bad
-                bury a
-                dispatch bad try 1 #1
+                add letter a #1
+                dispatch bad try 1 #2
             > ok bad
               succeeded bad null
               ended failed null boom: step `a` failed: no luck
@@ -273,12 +274,12 @@ fn skips_that_came_of_a_failure_are_thought_over_again() {
             > retry failed
               reopened a good
               ready a
-                exhume a
-                dispatch a try 1 #2
+                remove letter a #1
+                dispatch a try 1 #3
             > ok a
               succeeded a null
               ready good
-                dispatch good try 1 #1
+                dispatch good try 1 #4
             > ok good
               succeeded good null
               ended succeeded {"good":null,"bad":null}
@@ -319,24 +320,24 @@ fn who_lost_a_race_stays_out_of_a_retry() {
               ready a
               ready b
                 dispatch a try 1 #1
-                dispatch b try 1 #1
+                dispatch b try 1 #2
             > ok a
               succeeded a null
               cancelled b
               ready first
-                abort b #1
-                dispatch first try 1 #1
+                abort b #2
+                dispatch first try 1 #3
             > fail first boom
               attempt_failed first boom: no luck
               failed first boom: no luck
               ended failed null boom: step `first` failed: no luck
-                bury first
+                add letter first #3
                 end
             > retry failed
               reopened first
               ready first
-                exhume first
-                dispatch first try 1 #2
+                remove letter first #3
+                dispatch first try 1 #4
             > ok first
               succeeded first null
               ended succeeded null

@@ -89,7 +89,7 @@ fn after_the_last_try_there_is_a_dead_letter() {
               attempt_failed a boom: no luck
               failed a boom: no luck
               ended failed null boom: step `a` failed: no luck
-                bury a
+                add letter a #3
                 end
             > attempts
               a try 1 #1 0ms..10ms Failed boom
@@ -105,17 +105,17 @@ fn final_classes_are_tried_again_only_if_they_are_named() {
         FIXED,
         "fail a permanent",
         expect![[r#"
-          accepted
-          began
-          ready a
-            dispatch a try 1 #1
-        > fail a permanent
-          attempt_failed a permanent: no luck
-          failed a permanent: no luck
-          ended failed null permanent: step `a` failed: no luck
-            bury a
-            end
-    "#]],
+              accepted
+              began
+              ready a
+                dispatch a try 1 #1
+            > fail a permanent
+              attempt_failed a permanent: no luck
+              failed a permanent: no luck
+              ended failed null permanent: step `a` failed: no luck
+                add letter a #1
+                end
+        "#]],
     );
     check(
         r#"
@@ -136,7 +136,7 @@ fn final_classes_are_tried_again_only_if_they_are_named() {
               ready a
               ready b
                 dispatch a try 1 #1
-                dispatch b try 1 #1
+                dispatch b try 1 #2
             > fail a permanent
               attempt_failed a permanent: no luck
               retry_scheduled a at 1010ms
@@ -144,7 +144,7 @@ fn final_classes_are_tried_again_only_if_they_are_named() {
             > fail b boom
               attempt_failed b boom: no luck
               failed b boom: no luck
-                bury b
+                add letter b #2
         "#]],
     );
 }
@@ -177,30 +177,30 @@ fn the_first_rule_that_fits_is_used() {
               ready a
               ready b
                 dispatch a try 1 #1
-                dispatch b try 1 #1
+                dispatch b try 1 #2
             > fail a rate_limited 90s
               attempt_failed a rate_limited: no luck
               retry_scheduled a at 90010ms
                 arm retry a at 90010ms
             > next
               ready a
-                dispatch a try 2 #2
+                dispatch a try 2 #3
             > fail a boom
               attempt_failed a boom: no luck
               retry_scheduled a at 94020ms
                 arm retry a at 94020ms
             > next
               ready a
-                dispatch a try 3 #3
+                dispatch a try 3 #4
             > fail a boom
               attempt_failed a boom: no luck
               failed a boom: no luck
-                bury a
+                add letter a #4
             > fail b zero
               attempt_failed b zero: no luck
               failed b zero: no luck
               ended failed null boom: step `a` failed: no luck
-                bury b
+                add letter b #2
                 end
         "#]],
     );
@@ -244,7 +244,7 @@ fn within_bounds_all_tries_from_the_first_start() {
               attempt_failed a boom: no luck
               failed a boom: no luck
               ended failed null boom: step `a` failed: no luck
-                bury a
+                add letter a #3
                 end
         "#]],
     );
@@ -299,7 +299,7 @@ fn rule(backoff: Backoff, jitter: Jitter) -> RetryRule {
         backoff,
         delay: Delay::Of(Duration::from_secs(1)),
         factor: 3.0,
-        max_delay: Duration::from_secs(20),
+        max_delay: Some(Duration::from_secs(20)),
         jitter,
         within: None,
         span: 0..0,
@@ -311,7 +311,7 @@ fn delays_grow_then_are_capped_then_spread() {
     let failure = Failure::new(ErrorClass::Timeout, "");
     let delays = |backoff, jitter, luck| -> Vec<u128> {
         let rule = rule(backoff, jitter);
-        (1..=5).map(|tries| delay(&rule, tries, &failure, luck).as_millis()).collect()
+        (1..=5).map(|tries| delay(&rule, tries, &failure, luck).unwrap().as_millis()).collect()
     };
     assert_eq!(delays(Backoff::Fixed, Jitter::None, 0.5), [1_000; 5]);
     assert_eq!(delays(Backoff::Linear, Jitter::None, 0.5), [1_000, 2_000, 3_000, 4_000, 5_000]);
@@ -321,16 +321,49 @@ fn delays_grow_then_are_capped_then_spread() {
     assert_eq!(delays(Backoff::Exponential, Jitter::Equal, 0.0), exponential.map(|ms| ms / 2));
     assert_eq!(delays(Backoff::Exponential, Jitter::Full, 0.0), [0; 5]);
     let endless = delay(&rule(Backoff::Exponential, Jitter::None), u32::MAX, &failure, 0.5);
-    assert_eq!(endless, Duration::from_secs(20));
+    assert_eq!(endless, Some(Duration::from_secs(20)));
 }
 
 #[test]
 fn luck_is_the_same_for_the_same_try_and_spread_over_all() {
     let run = crate::run::tests::id(1);
-    let unit = Unit::of(crate::plan::NodeId(3));
+    let unit = Unit::top(crate::plan::NodeId(3));
     assert!((luck(run, unit, 1) - luck(run, unit, 1)).abs() < f64::EPSILON);
     let all: Vec<f64> = (1..=1_000).map(|tries| luck(run, unit, tries)).collect();
     assert!(all.iter().all(|luck| (0.0..1.0).contains(luck)));
     let mean = all.iter().sum::<f64>() / 1_000.0;
     assert!((0.45..0.55).contains(&mean), "{mean}");
+}
+
+#[test]
+fn no_delay_is_shorter_than_asked_or_no_number() {
+    let spans = [0, 1, 1_000, 3_600_000, u64::MAX / 2_000_000].map(Duration::from_millis);
+    let asks = [None, Some(Duration::ZERO), Some(Duration::from_secs(18_000)), Some(Duration::MAX)];
+    for base in spans {
+        for (backoff, jitter) in [
+            (Backoff::Fixed, Jitter::None),
+            (Backoff::Linear, Jitter::Full),
+            (Backoff::Exponential, Jitter::Equal),
+        ] {
+            for (factor, max_delay) in [(1.0, None), (1_000.0, None), (1_000.0, Some(base))] {
+                let delay_of = Delay::Of(base);
+                let rule =
+                    RetryRule { delay: delay_of, factor, max_delay, ..rule(backoff, jitter) };
+                for (asked, tries) in
+                    asks.into_iter().flat_map(|a| [1, 9, 104, u32::MAX].map(|t| (a, t)))
+                {
+                    let mut failure = Failure::new(ErrorClass::RateLimited, "");
+                    failure.retry_after = asked;
+                    let wait = delay(&rule, tries, &failure, 0.999);
+                    let Some(wait) = wait else {
+                        assert!(max_delay.is_some() && asked > max_delay, "{rule:?} {asked:?}");
+                        continue;
+                    };
+                    assert!(wait >= asked.unwrap_or_default(), "{rule:?} {asked:?}");
+                    assert!(!base.is_zero() || wait == asked.unwrap_or_default(), "{rule:?}");
+                    assert!(wait <= rule.longest_delay().max(asked.unwrap_or_default()));
+                }
+            }
+        }
+    }
 }

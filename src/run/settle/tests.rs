@@ -27,8 +27,8 @@ fn what_cannot_be_evaluated_fails_as_invalid() {
               failed b invalid: `when`: `steps.a.output.x.y` is undefined
               failed c invalid: `sleep`: `soon` is not a duration: write one such as `30s` or `1h 30m`
               ended failed null invalid: step `b` failed: `when`: `steps.a.output.x.y` is undefined
-                bury b
-                bury c
+                add letter b #2
+                add letter c #3
                 end
         "#]],
     );
@@ -61,21 +61,21 @@ fn a_sleep_ends_by_its_timer_and_takes_no_slot() {
               slept a until 120000ms
               ready b
                 arm sleep a at 120000ms
-                dispatch b try 1 #1
+                dispatch b try 1 #2
             > next
               succeeded a null
               ready c
             > ok b
               succeeded b null
-                dispatch c try 1 #1
+                dispatch c try 1 #3
             > ok c
               succeeded c null
               ended succeeded {"b":null,"c":null}
                 end
             > attempts
               a try 1 #1 0ms..120000ms Succeeded
-              b try 1 #1 120000ms..120010ms Succeeded
-              c try 1 #1 120010ms..120020ms Succeeded
+              b try 1 #2 120000ms..120010ms Succeeded
+              c try 1 #3 120010ms..120020ms Succeeded
         "#]],
     );
 }

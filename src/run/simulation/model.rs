@@ -3,11 +3,14 @@
 
 mod order;
 
+use std::collections::HashSet;
+
 use super::sketch::{EachSketch, JoinSketch, List, Sketched, Tolerance, VerbSketch, When};
-use super::world::World;
+use super::world::{World, spot};
 use super::{Checked, ensure};
 use crate::payload::Payload;
-use crate::run::{RunState, StepState, Unit};
+use crate::run::unit::Phase;
+use crate::run::{Decision, Event, RunState, StepState, Unit};
 
 /// What the dependencies and conditions of a step say.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -15,7 +18,6 @@ enum Said {
     Runs,
     Skipped,
     Blocked,
-    Invalid,
 }
 
 impl World {
@@ -23,7 +25,7 @@ impl World {
         self.run.unit_state(&self.plan, unit).unwrap_or(StepState::Pending)
     }
 
-    fn output(&self, unit: Unit) -> Option<serde_json::Value> {
+    pub(super) fn output(&self, unit: Unit) -> Option<serde_json::Value> {
         self.run.unit_output(&self.plan, unit)?.parse().ok()
     }
 
@@ -36,46 +38,50 @@ impl World {
         self.is_hard(unit) || matches!(self.state(unit), StepState::Blocked | StepState::Cancelled)
     }
 
+    /// Whether a unit joins by count, and enough of its dependencies have succeeded.
+    fn is_race_over(&self, unit: Unit) -> bool {
+        let (step, _) = self.sketched(unit);
+        let JoinSketch::Count(wanted) = step.join else { return false };
+        let won = |place: &usize| self.state(self.sibling(unit, *place)) == StepState::Succeeded;
+        step.counted().into_iter().filter(won).count() >= wanted
+    }
+
     /// What is said to a unit by its dependencies and conditions.
     fn said(&self, unit: Unit) -> Said {
         let (step, _) = self.sketched(unit);
         let on = |place: &usize| self.sibling(unit, *place);
-        let needs: Vec<Unit> = step.needs().iter().map(on).collect();
+        let counted: Vec<Unit> = step.counted().iter().map(on).collect();
         let has = |place: &usize| self.state(on(place)) == StepState::Succeeded;
-        match step.join {
-            JoinSketch::All if needs.iter().any(|unit| self.is_refusing(*unit)) => {
-                return Said::Blocked;
-            }
-            JoinSketch::All if !step.data().iter().all(has) => return Said::Skipped,
-            JoinSketch::Settled
-                if step.data().iter().any(|need| self.state(on(need)) == StepState::Skipped) =>
-            {
-                return Said::Skipped;
-            }
-            JoinSketch::Count(wanted) => {
-                let won = |unit: &&Unit| self.state(**unit) == StepState::Succeeded;
-                if needs.iter().filter(won).count() < wanted {
-                    return Said::Blocked;
-                }
-            }
-            JoinSketch::All | JoinSketch::Settled => {}
+        let won = counted.iter().filter(|unit| self.state(**unit) == StepState::Succeeded).count();
+        let is_blocked = match step.join {
+            JoinSketch::All => counted.iter().any(|unit| self.is_refusing(*unit)),
+            JoinSketch::Count(wanted) => won < wanted,
+            JoinSketch::Settled => false,
+        };
+        if is_blocked {
+            return Said::Blocked;
         }
+        let without = |place: &usize| {
+            if self.is_refusing(on(place)) { Said::Blocked } else { Said::Skipped }
+        };
         let wanted = match step.when {
             When::Always => true,
             When::Never => false,
-            When::EvenItem => unit.item.is_multiple_of(2),
+            When::EvenItem => self.item(unit).unwrap().is_multiple_of(2),
             When::Status(other) => has(&other),
             When::Value(other) => match self.output(on(&other)) {
                 Some(output) => output["n"].as_u64().unwrap().is_multiple_of(2),
-                None => return Said::Invalid,
+                None => return without(&other),
             },
         };
-        match &step.verb {
+        let list = match &step.verb {
+            VerbSketch::Each(EachSketch { list: List::Output(other), .. }) => Some(other),
+            VerbSketch::Each(_) | VerbSketch::Task | VerbSketch::Sleep(_) => None,
+        };
+        match list.into_iter().chain(&step.reads).find(|place| !has(place)) {
             _ if !wanted => Said::Skipped,
-            VerbSketch::Each(EachSketch { list: List::Output(other), .. }) if !has(other) => {
-                Said::Invalid
-            }
-            VerbSketch::Each(_) | VerbSketch::Task | VerbSketch::Sleep(_) => Said::Runs,
+            Some(missing) => without(missing),
+            None => Said::Runs,
         }
     }
 
@@ -93,9 +99,9 @@ impl World {
         if step.start_within.is_some() || !in_time {
             return None;
         }
-        let era = self.witness.era_of(unit);
+        let (era, spot) = (self.witness.era_of(unit), spot(&self.run, unit));
         for tries in 1.. {
-            let Err(miss) = self.script.try_of(unit, era, tries) else { break };
+            let Err(miss) = self.script.try_of(&spot, era, tries) else { break };
             let retry = step.retry.as_ref();
             if retry.and_then(|retry| retry.wait(miss.class, tries, miss.asked)).is_none() {
                 return Some(StepState::Failed);
@@ -107,14 +113,15 @@ impl World {
     /// Everything has ended: as the model says?
     pub(super) fn check_end(&self) -> Checked {
         for place in 0..self.sketch.steps.len() {
-            let unit = Unit::of(self.witness.node(place));
+            let unit = Unit::top(self.witness.node(place));
             if self.run.history(&self.plan).began.is_some() {
                 self.check_unit(unit)
                     .map_err(|told| format!("{}: {told}", self.sketch.steps[place].id))?;
             }
         }
         let letters: Vec<Unit> = self.witness.letters.iter().copied().collect();
-        let mut failed = self.run.dead_letters(&self.plan);
+        let failed = self.run.dead_letters(&self.plan).into_iter().map(|(unit, _)| unit);
+        let mut failed: Vec<Unit> = failed.collect();
         failed.retain(|unit| !self.witness.given_up.contains(unit));
         failed.sort();
         ensure!(letters == failed, "I5: dead letters {letters:?}, failed {failed:?}");
@@ -124,13 +131,27 @@ impl World {
         Ok(())
     }
 
+    /// An attempt that the process died in is told so, unless its unit was to be cancelled anyway;
+    /// no other one is.
+    pub(super) fn check_deaths(&self, died: &[Unit], step: &Decision) -> Checked {
+        let mut left: HashSet<Unit> = died.iter().copied().collect();
+        for event in &step.events {
+            if let Event::Crashed { unit, .. } = event {
+                ensure!(left.remove(unit), "{unit:?} crashed, and had not started");
+            }
+        }
+        let lost = left.into_iter().find(|unit| self.run.phase(*unit) != Phase::CANCELLED);
+        ensure!(lost.is_none(), "nobody says that the process died in {lost:?}");
+        Ok(())
+    }
+
     fn expected_state(&self) -> RunState {
         let units: Vec<Unit> = self
             .sketch
             .steps
             .iter()
             .enumerate()
-            .map(|(at, _)| Unit::of(self.witness.node(at)))
+            .map(|(at, _)| Unit::top(self.witness.node(at)))
             .collect();
         let any = |state| units.iter().any(|unit| self.state(*unit) == state);
         match (self.witness.cancelled, self.witness.timed_out) {
@@ -148,23 +169,16 @@ impl World {
         let steps = &self.sketch.steps;
         let mut left = vec![false; steps.len()];
         for place in (0..steps.len()).rev() {
-            let unit = Unit::of(self.witness.node(place));
+            let unit = Unit::top(self.witness.node(place));
             let mut waiters =
                 (0..steps.len()).filter(|other| steps[*other].needs().contains(&place));
             left[place] = self.state(unit) == StepState::Cancelled
                 && (waiters.clone().next().is_none()
-                    || waiters.any(|other| left[other] && !self.has_won(other)));
+                    || waiters.any(|other| {
+                        left[other] && !self.is_race_over(Unit::top(self.witness.node(other)))
+                    }));
         }
         left.contains(&true)
-    }
-
-    /// Whether enough of the dependencies of a join by count have succeeded.
-    fn has_won(&self, place: usize) -> bool {
-        let step = &self.sketch.steps[place];
-        let JoinSketch::Count(wanted) = step.join else { return false };
-        let won =
-            |need: &usize| self.state(Unit::of(self.witness.node(*need))) == StepState::Succeeded;
-        step.needs().into_iter().filter(won).count() >= wanted
     }
 
     fn check_unit(&self, unit: Unit) -> Checked {
@@ -176,7 +190,7 @@ impl World {
         let own = self.witness.begun.get(&unit).map_or_else(|| age(unit), |(era, _)| *era);
         let is_older = step.needs().iter().any(|need| age(self.sibling(unit, *need)) > own);
         let failed_for_good = state == StepState::Failed && !step.allowed;
-        let by_items = matches!(step.verb, VerbSketch::Each(_)) && !unit.has_item();
+        let by_items = matches!(step.verb, VerbSketch::Each(_)) && !self.run.is_own_verb(unit);
         let given_up = self.witness.given_up.contains(&unit);
         let items_have_it = by_items && (is_older || self.said(unit) == Said::Runs);
         if failed_for_good && !given_up && !items_have_it {
@@ -199,7 +213,6 @@ impl World {
         let expected = match said {
             Said::Blocked => StepState::Blocked,
             Said::Skipped => StepState::Skipped,
-            Said::Invalid => StepState::Failed,
             Said::Runs => return self.check_run(unit),
         };
         ensure!(state == expected, "{unit:?} is {state:?}, and its dependencies say {said:?}");
@@ -210,7 +223,7 @@ impl World {
     fn check_run(&self, unit: Unit) -> Checked {
         let (step, siblings) = self.sketched(unit);
         if let VerbSketch::Each(each) = &step.verb
-            && !unit.has_item()
+            && !self.run.is_own_verb(unit)
         {
             return self.check_items(unit, each);
         }
@@ -238,7 +251,7 @@ impl World {
         if !matches!(step.join, JoinSketch::Count(_)) || self.witness.era > 0 {
             return Ok(());
         }
-        for need in step.needs() {
+        for need in step.counted() {
             let rival = self.sibling(unit, need);
             let waiters = siblings.iter().filter(|other| other.needs().contains(&need)).count();
             let ended = self.witness.ended_after.get(&rival).copied().unwrap_or(0);
@@ -260,9 +273,13 @@ impl World {
                 let output = self.output(self.sibling(unit, step)).ok_or("no list")?;
                 output["list"].as_array().unwrap().len()
             }
+            List::Nothing => 1,
         };
         let mut failed = 0;
         let mut results = Vec::new();
+        let place = self.run.block_of_owner(unit).ok_or("no scopes")?;
+        let block = self.run.arena.blocks[place].clone();
+        ensure!(block.scopes.len() == items, "{unit:?} has {} scopes", block.scopes.len());
         for item in 0..u32::try_from(items).unwrap() {
             let nodes = match &each.body {
                 None => vec![unit.node],
@@ -271,7 +288,7 @@ impl World {
             let mut table = serde_json::Map::new();
             let mut fails = false;
             for node in nodes {
-                let inner = Unit::item(node, item);
+                let inner = Unit { scope: block.scope(item), node };
                 let own_verb = each.body.is_none();
                 if own_verb {
                     self.check_item(inner)?;
@@ -300,7 +317,10 @@ impl World {
         ensure!(state == expected, "{unit:?} is {state:?} with {failed} of {items} items failed");
         if state == StepState::Succeeded {
             let output = self.run.unit_output(&self.plan, unit);
-            let expected = Payload::of(&results).ok();
+            let expected = match each.list {
+                List::Literal(_) | List::Output(_) => Payload::of(&results).ok(),
+                List::Nothing => Payload::of(&results[0]).ok(),
+            };
             ensure!(output == expected, "I9: {unit:?} gives {output:?}, not {expected:?}");
         }
         Ok(())
@@ -323,9 +343,10 @@ impl World {
 
     /// A body's step or item of a fan-out in which more failed than may.
     fn is_in_a_stopped_fan(&self, unit: Unit) -> bool {
-        let fan = self.plan.node(unit.node).parent.unwrap_or(unit.node);
-        let state = self.state(Unit::of(fan));
-        unit.has_item() && matches!(state, StepState::Failed | StepState::Cancelled)
+        let Some(block) = self.run.block_around(unit) else { return false };
+        let is_stopped =
+            matches!(self.state(block.owner), StepState::Failed | StepState::Cancelled);
+        is_stopped || self.is_in_a_stopped_fan(block.owner)
     }
 
     /// Whether the unit was a rival in a race, or only such waited for it.
@@ -333,10 +354,9 @@ impl World {
         let mut waiters = siblings.iter().enumerate().filter(|(_, other)| {
             other.needs().iter().any(|need| self.sibling(unit, *need).node == unit.node)
         });
-        waiters.any(|(place, other)| {
+        waiters.any(|(place, _)| {
             let waiter = self.sibling(unit, place);
-            matches!(other.join, JoinSketch::Count(_)) && self.said(waiter) != Said::Blocked
-                || self.state(waiter) == StepState::Cancelled
+            self.is_race_over(waiter) || self.state(waiter) == StepState::Cancelled
         })
     }
 }

@@ -1,8 +1,8 @@
 //! Random workflows, as the model sees them and as TOML.
 
-use std::fmt::Write as _;
+mod toml;
 
-use super::luck::Luck;
+use crate::luck::Luck;
 
 /// A workflow.
 #[derive(Debug)]
@@ -12,6 +12,8 @@ pub(super) struct Sketch {
     /// `off`, `stop`, `cancel`
     pub(super) fail_fast: &'static str,
     pub(super) timeout: Option<u64>,
+    /// Whether the run's `[output]` takes long to evaluate.
+    pub(super) slow_output: bool,
 }
 
 /// A step; dependencies are places of earlier ones.
@@ -32,6 +34,8 @@ pub(super) struct Sketched {
     pub(super) parks: bool,
     /// Milliseconds.
     pub(super) start_within: Option<u64>,
+    /// Whether its `when` takes long to evaluate.
+    pub(super) slow: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -75,12 +79,22 @@ pub(super) enum List {
     Literal(usize),
     /// The list that another gave.
     Output(usize),
+    /// None: a group.
+    Nothing,
 }
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Tolerance {
     Count(usize),
     Percent(usize),
+}
+
+/// The steps of a step's body.
+pub(super) fn sketch_body(step: &Sketched) -> Option<&Vec<Sketched>> {
+    match &step.verb {
+        VerbSketch::Each(each) => each.body.as_ref(),
+        VerbSketch::Task | VerbSketch::Sleep(_) => None,
+    }
 }
 
 /// Maybe a rule for `rate_limited` first, which waits as the error says.
@@ -111,16 +125,24 @@ impl Sketched {
         needs
     }
 
-    /// Those whose output is needed.
-    pub(super) fn data(&self) -> Vec<usize> {
-        let mut data = self.reads.clone();
-        if let When::Value(step) = self.when {
-            data.push(step);
-        }
-        if let VerbSketch::Each(EachSketch { list: List::Output(step), .. }) = self.verb {
-            data.push(step);
-        }
-        data
+    /// Those that a join counts; the others are waited for.
+    pub(super) fn counted(&self) -> Vec<usize> {
+        if self.waits.is_empty() { self.needs() } else { self.waits.clone() }
+    }
+}
+
+impl Sketched {
+    /// What it reads.
+    fn data(&self) -> Vec<usize> {
+        let list = match &self.verb {
+            VerbSketch::Each(EachSketch { list: List::Output(step), .. }) => Some(*step),
+            VerbSketch::Each(_) | VerbSketch::Task | VerbSketch::Sleep(_) => None,
+        };
+        let when = match self.when {
+            When::Status(step) | When::Value(step) => Some(step),
+            When::Always | When::Never | When::EvenItem => None,
+        };
+        [&self.reads[..], &self.asks[..]].concat().into_iter().chain(list).chain(when).collect()
     }
 }
 
@@ -146,7 +168,8 @@ impl RetrySketch {
             "equal" => full / 2,
             _ => 0,
         };
-        (tries < self.attempts).then_some((shortest, full))
+        let asked = if class == "rate_limited" { asked } else { 0 };
+        (tries < self.attempts).then_some((shortest.max(asked), full.max(asked)))
     }
 }
 
@@ -162,6 +185,7 @@ impl Sketch {
             max_parallel: luck.percent(30).then(|| 1 + u32::try_from(luck.below(4)).unwrap()),
             fail_fast: ["off", "off", "off", "stop", "cancel"][luck.index(5)],
             timeout: luck.percent(10).then(|| 200 + luck.below(20_000)),
+            slow_output: luck.percent(15),
         };
         for place in 0..usize::try_from(steps).unwrap() {
             let step = sketch.step(place, luck);
@@ -185,46 +209,33 @@ impl Sketch {
         let tasks: Vec<usize> = (near..place).filter(is_task).collect();
         let when = match luck.below(100) {
             0..8 => When::Never,
-            8..18 if place > near && !matches!(join, JoinSketch::Count(_)) => {
-                When::Status(near + luck.index(place - near))
-            }
-            18..26 if !tasks.is_empty() && !matches!(join, JoinSketch::Count(_)) => {
-                When::Value(tasks[luck.index(tasks.len())])
-            }
+            8..18 if place > near => When::Status(near + luck.index(place - near)),
+            18..26 if !tasks.is_empty() => When::Value(tasks[luck.index(tasks.len())]),
             _ => When::Always,
         };
         let verb = match luck.below(100) {
             0..7 => VerbSketch::Sleep(luck.below(3_000)),
-            7..27 => VerbSketch::Each(each(&tasks, join, luck)),
+            7..27 => VerbSketch::Each(each(&tasks, Level::TOP, luck)),
             _ => VerbSketch::Task,
         };
-        if matches!(join, JoinSketch::Count(_)) || !matches!(verb, VerbSketch::Task) {
+        if !matches!(verb, VerbSketch::Task) {
             reads.clear();
         }
         let asks = if matches!(verb, VerbSketch::Task) { asks } else { Vec::new() };
         let mut step =
             Sketched { waits, reads, asks, when, verb, ..plain(format!("n{place}"), luck) };
-        let needs = step.needs().len();
+        let needs = step.counted().len();
+        // What a race reads of its rivals is a matter of time.
+        let reads_rivals = step.needs().iter().any(|place| !step.waits.contains(place))
+            && step.waits.is_empty()
+            || step.data().iter().any(|place| step.waits.contains(place));
         step.join = match join {
+            JoinSketch::Count(_) if reads_rivals => JoinSketch::All,
             _ if needs == 0 => JoinSketch::All,
             JoinSketch::Count(_) => JoinSketch::Count(1 + luck.index(needs.min(3))),
             JoinSketch::All | JoinSketch::Settled => join,
         };
         step
-    }
-
-    pub(super) fn toml(&self) -> String {
-        let mut text = format!("fail_fast = \"{}\"\n", self.fail_fast);
-        if let Some(max) = self.max_parallel {
-            writeln!(text, "max_parallel = {max}").unwrap();
-        }
-        if let Some(timeout) = self.timeout {
-            writeln!(text, "timeout = \"{timeout}ms\"").unwrap();
-        }
-        for step in &self.steps {
-            step.write("steps", &self.steps, &mut text);
-        }
-        text
     }
 }
 
@@ -242,6 +253,7 @@ fn plain(id: String, luck: &mut Luck) -> Sketched {
         allowed: luck.percent(15),
         parks: luck.percent(10),
         start_within: luck.percent(6).then(|| 50 + luck.below(1_000)),
+        slow: luck.percent(12),
     }
 }
 
@@ -257,30 +269,49 @@ fn retry(luck: &mut Luck) -> RetrySketch {
     }
 }
 
-fn each(tasks: &[usize], join: JoinSketch, luck: &mut Luck) -> EachSketch {
-    let by_output = !tasks.is_empty() && luck.percent(50) && !matches!(join, JoinSketch::Count(_));
-    let list = if by_output {
-        List::Output(tasks[luck.index(tasks.len())])
-    } else {
-        List::Literal(luck.index(6))
+/// Where a body stands.
+#[derive(Debug, Clone, Copy)]
+struct Level {
+    /// How many bodies are around it.
+    depth: usize,
+    /// Whether one of them is run for each item of a list.
+    has_item: bool,
+}
+
+impl Level {
+    const TOP: Self = Self { depth: 0, has_item: false };
+    const DEEPEST: usize = 3;
+}
+
+fn each(tasks: &[usize], level: Level, luck: &mut Luck) -> EachSketch {
+    let by_output = !tasks.is_empty() && luck.percent(50);
+    let most = if level.depth == 0 { 6 } else { 4 };
+    let list = match luck.below(100) {
+        0..25 => List::Nothing,
+        _ if by_output => List::Output(tasks[luck.index(tasks.len())]),
+        _ => List::Literal(luck.index(most)),
     };
-    let body = luck.percent(45).then(|| {
-        let steps = 1 + luck.index(4);
-        (0..steps).map(|place| body_step(place, luck)).collect()
+    let is_group = matches!(list, List::Nothing);
+    let inside = Level { depth: level.depth + 1, has_item: level.has_item || !is_group };
+    let body = (is_group || luck.percent(45)).then(|| {
+        let steps = 1 + luck.index(4 - level.depth);
+        (0..steps).map(|place| body_step(place, inside, luck)).collect()
     });
     let tolerate = match luck.below(3) {
+        _ if is_group => None,
         0 => None,
         1 => Some(Tolerance::Count(luck.index(3))),
         _ => Some(Tolerance::Percent(luck.index(101))),
     };
-    let max_parallel = luck.percent(50).then(|| 1 + u32::try_from(luck.below(3)).unwrap());
+    let is_bounded = !is_group && luck.percent(50);
+    let max_parallel = is_bounded.then(|| 1 + u32::try_from(luck.below(3)).unwrap());
     EachSketch { list, body, max_parallel, tolerate }
 }
 
-fn body_step(place: usize, luck: &mut Luck) -> Sketched {
+fn body_step(place: usize, level: Level, luck: &mut Luck) -> Sketched {
     let waits: Vec<usize> = (0..place).filter(|_| luck.percent(50)).collect();
     let when = match luck.below(100) {
-        0..10 => When::EvenItem,
+        0..10 if level.has_item => When::EvenItem,
         10..15 => When::Never,
         _ => When::Always,
     };
@@ -289,121 +320,11 @@ fn body_step(place: usize, luck: &mut Luck) -> Sketched {
         10..25 if !waits.is_empty() => JoinSketch::Count(1),
         _ => JoinSketch::All,
     };
-    let verb = if luck.percent(7) { VerbSketch::Sleep(luck.below(900)) } else { VerbSketch::Task };
-    let step = plain(format!("b{place}"), luck);
+    let verb = match luck.below(100) {
+        0..7 => VerbSketch::Sleep(luck.below(900)),
+        7..25 if level.depth < Level::DEEPEST => VerbSketch::Each(each(&[], level, luck)),
+        _ => VerbSketch::Task,
+    };
+    let step = plain(format!("{}{place}", ["n", "b", "c", "d"][level.depth]), luck);
     Sketched { waits, when, join, verb, start_within: None, ..step }
-}
-
-impl Sketched {
-    fn write(&self, path: &str, all: &[Self], text: &mut String) {
-        writeln!(text, "[{path}.{}]", self.id).unwrap();
-        let id = |step: &usize| format!("\"{}\"", all[*step].id);
-        if !self.waits.is_empty() {
-            let waits: Vec<String> = self.waits.iter().map(id).collect();
-            writeln!(text, "depends_on = [{}]", waits.join(", ")).unwrap();
-        }
-        match self.when {
-            When::Always => {}
-            When::Never => text.push_str("when = \"false\"\n"),
-            When::Status(step) => {
-                let id = &all[step].id;
-                writeln!(text, "when = \"steps.{id}.status == 'succeeded'\"").unwrap();
-            }
-            When::Value(step) => {
-                let id = &all[step].id;
-                writeln!(text, "when = \"steps.{id}.output.n % 2 == 0\"").unwrap();
-            }
-            When::EvenItem => text.push_str("when = \"index % 2 == 0\"\n"),
-        }
-        match self.join {
-            JoinSketch::All => {}
-            JoinSketch::Settled => text.push_str("join = \"settled\"\n"),
-            JoinSketch::Count(wanted) => writeln!(text, "join = {wanted}").unwrap(),
-        }
-        self.write_policies(text);
-        let with: Vec<String> = self
-            .reads
-            .iter()
-            .map(|step| format!("r{step} = \"${{{{ steps.{}.output }}}}\"", all[*step].id))
-            .chain(self.asks.iter().map(|step| {
-                format!("a{step} = \"${{{{ steps.{}.output | default('no') }}}}\"", all[*step].id)
-            }))
-            .collect();
-        if !with.is_empty() {
-            writeln!(text, "with = {{ {} }}", with.join(", ")).unwrap();
-        }
-        self.write_verb(path, all, text);
-    }
-
-    fn write_policies(&self, text: &mut String) {
-        if self.allowed {
-            text.push_str("allow_failure = true\n");
-        }
-        let is_task = match &self.verb {
-            VerbSketch::Task => true,
-            VerbSketch::Sleep(_) => false,
-            VerbSketch::Each(each) => each.body.is_none(),
-        };
-        if self.parks && is_task {
-            text.push_str("on_crash = \"park\"\n");
-        }
-        if let (Some(limit), true) = (self.start_within, is_task) {
-            writeln!(text, "start_within = \"{limit}ms\"").unwrap();
-        }
-        let Some(retry) = self.retry.as_ref().filter(|_| is_task) else { return };
-        text.push_str("retry = [");
-        if let Some(attempts) = retry.limited {
-            write!(
-                text,
-                "{{ on = [\"rate_limited\"], attempts = {attempts}, delay = \"retry_after\" }}, "
-            )
-            .unwrap();
-        }
-        let not_on = retry.not_on.map(|class| format!(", not_on = [\"{class}\"]"));
-        let within = retry.within.map(|within| format!(", within = \"{within}ms\""));
-        writeln!(
-            text,
-            "{{ attempts = {}, delay = \"{}ms\", backoff = \"{}\", jitter = \"{}\"{}{} }}]",
-            retry.attempts,
-            retry.delay,
-            retry.backoff,
-            retry.jitter,
-            not_on.unwrap_or_default(),
-            within.unwrap_or_default(),
-        )
-        .unwrap();
-    }
-
-    fn write_verb(&self, path: &str, all: &[Self], text: &mut String) {
-        let each = match &self.verb {
-            VerbSketch::Task => return text.push_str("task = \"t\"\n"),
-            VerbSketch::Sleep(span) => return writeln!(text, "sleep = \"{span}ms\"").unwrap(),
-            VerbSketch::Each(each) => each,
-        };
-        match each.list {
-            List::Literal(items) => {
-                let items: Vec<String> = (0..items).map(|item| item.to_string()).collect();
-                writeln!(text, "for_each = \"[{}]\"", items.join(", ")).unwrap();
-            }
-            List::Output(step) => {
-                writeln!(text, "for_each = \"steps.{}.output.list\"", all[step].id).unwrap();
-            }
-        }
-        if let Some(max) = each.max_parallel {
-            writeln!(text, "max_parallel = {max}").unwrap();
-        }
-        match each.tolerate {
-            None => {}
-            Some(Tolerance::Count(items)) => writeln!(text, "tolerate = {items}").unwrap(),
-            Some(Tolerance::Percent(part)) => writeln!(text, "tolerate = \"{part}%\"").unwrap(),
-        }
-        match &each.body {
-            None => text.push_str("task = \"t\"\n"),
-            Some(body) => {
-                for step in body {
-                    step.write(&format!("{path}.{}.steps", self.id), body, text);
-                }
-            }
-        }
-    }
 }

@@ -4,19 +4,19 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::script::{Miss, Script};
-use super::sketch::{Sketch, Sketched, VerbSketch};
+use super::sketch::{Sketch, Sketched, sketch_body};
 use super::world::Job;
 use super::{Checked, ensure};
 use crate::clock::Timestamp;
 use crate::definition::ErrorClass;
 use crate::payload::Payload;
 use crate::plan::{NodeId, Plan};
-use crate::run::{Event, Failure, RunState, Unit};
+use crate::run::{Attempt, Event, Failure, RunState, Unit};
 
 #[derive(Debug, Clone)]
 pub(super) struct Witness {
-    /// By node: the place of its top-level step, and in its body.
-    places: Vec<(usize, Option<usize>)>,
+    /// By node: the places of the steps in whose bodies it stands, from the top, and its own.
+    places: Vec<Vec<usize>>,
     nodes: Vec<NodeId>,
     /// Rises with everything that a person does.
     pub(super) era: u32,
@@ -33,7 +33,7 @@ pub(super) struct Witness {
     tries: HashMap<Unit, u32>,
     /// Not before this may the next attempt be handed out.
     not_before: HashMap<Unit, Timestamp>,
-    fencing: HashMap<Unit, u32>,
+    dispatches: HashMap<Unit, u32>,
     pub(super) deaths: HashMap<Unit, u32>,
     pub(super) given_up: HashSet<Unit>,
     pub(super) letters: BTreeSet<Unit>,
@@ -51,18 +51,20 @@ pub(super) struct Witness {
 
 impl Witness {
     pub(super) fn new(sketch: &Sketch, plan: &Plan) -> Self {
-        let find = |id: &str, steps: &[Sketched]| steps.iter().position(|step| step.id == id);
-        let place = |node: &crate::plan::Node| match node.parent {
-            None => (find(node.id.as_str(), &sketch.steps).unwrap(), None),
-            Some(parent) => {
-                let top = find(plan.node(parent).id.as_str(), &sketch.steps).unwrap();
-                let VerbSketch::Each(each) = &sketch.steps[top].verb else { panic!("no body") };
-                (top, find(node.id.as_str(), each.body.as_ref().unwrap()))
+        let place = |node: usize| {
+            let mut steps = &sketch.steps;
+            let mut places = Vec::new();
+            for id in plan.line(NodeId(u32::try_from(node).unwrap())) {
+                let id = plan.node(id).id.as_str();
+                let at = steps.iter().position(|step| step.id == id).unwrap();
+                places.push(at);
+                steps = sketch_body(&steps[at]).unwrap_or(steps);
             }
+            places
         };
         let nodes = sketch.steps.iter().map(|step| plan.find(&step.id).unwrap());
         Self {
-            places: plan.nodes.iter().map(place).collect(),
+            places: (0..plan.nodes.len()).map(place).collect(),
             nodes: nodes.collect(),
             era: 0,
             eras: HashMap::new(),
@@ -72,7 +74,7 @@ impl Witness {
             first: HashMap::new(),
             tries: HashMap::new(),
             not_before: HashMap::new(),
-            fencing: HashMap::new(),
+            dispatches: HashMap::new(),
             deaths: HashMap::new(),
             given_up: HashSet::new(),
             letters: BTreeSet::new(),
@@ -90,19 +92,18 @@ impl Witness {
         self.nodes[place]
     }
 
+    /// The step that a node is, and its siblings.
     pub(super) fn sketched<'a>(
         &self,
         sketch: &'a Sketch,
-        unit: Unit,
+        node: NodeId,
     ) -> (&'a Sketched, &'a [Sketched]) {
-        let (top, inner) = self.places[unit.node.index()];
-        match (inner, &sketch.steps[top].verb) {
-            (Some(inner), VerbSketch::Each(each)) => {
-                let body = each.body.as_ref().unwrap();
-                (&body[inner], body)
-            }
-            (Some(_) | None, _) => (&sketch.steps[top], &sketch.steps),
+        let mut siblings = &sketch.steps;
+        let (own, around) = self.places[node.index()].split_last().unwrap();
+        for place in around {
+            siblings = sketch_body(&siblings[*place]).unwrap();
         }
+        (&siblings[*own], siblings)
     }
 
     pub(super) fn era_of(&self, unit: Unit) -> u32 {
@@ -118,11 +119,11 @@ impl Witness {
         &mut self,
         unit: Unit,
         attempt: u32,
-        fencing: u32,
+        dispatch: u32,
         now: Timestamp,
     ) -> Checked {
-        let before = self.fencing.insert(unit, fencing).unwrap_or(0);
-        ensure!(fencing >= before, "the fencing of {unit:?} fell from {before} to {fencing}");
+        let before = self.dispatches.insert(unit, dispatch).unwrap_or(0);
+        ensure!(dispatch >= before, "the dispatch of {unit:?} fell from {before} to {dispatch}");
         let tries = self.tries.get(&unit).copied().unwrap_or(0);
         ensure!(attempt == tries + 1, "{unit:?} starts its try {attempt} after {tries}");
         let earliest = self.not_before.get(&unit).copied().unwrap_or_default();
@@ -140,23 +141,22 @@ impl Witness {
     ) -> Checked {
         self.events += 1;
         match event {
-            Event::Succeeded { unit, fencing, output, .. } => {
+            Event::Succeeded { attempt, output } => {
+                let unit = attempt.unit;
                 if !output.is_null() {
-                    let known = jobs.get(unit).is_some_and(|job| job.fencing == *fencing);
-                    ensure!(known, "I17: {unit:?} succeeded by a stale attempt");
-                    let attempt = jobs[unit].attempt;
-                    let given = script.try_of(*unit, self.era_of(*unit), attempt);
+                    let known = jobs.get(&unit).filter(|job| job.dispatch == attempt.dispatch);
+                    let job = known
+                        .ok_or_else(|| format!("I17: {unit:?} succeeded by a stale attempt"))?;
+                    let given = script.try_of(&job.spot, self.era_of(unit), job.attempt);
                     ensure!(
                         given.as_ref() == Ok(output),
                         "I2: {unit:?} has {output}, not {given:?}"
                     );
                 }
-                self.taken.insert(*unit, output.clone());
-                self.end(*unit)
+                self.taken.insert(unit, output.clone());
+                self.end(unit)
             }
-            Event::AttemptFailed { unit, started, at, failure, .. } => {
-                self.attempt_failed(*unit, (*started, *at), failure)
-            }
+            Event::AttemptFailed { attempt, failure } => self.attempt_failed(*attempt, failure),
             Event::RetryScheduled { unit, due, .. } => {
                 self.not_before.insert(*unit, *due);
                 Ok(())
@@ -164,8 +164,8 @@ impl Witness {
             Event::Failed { unit, .. }
             | Event::Skipped { unit, .. }
             | Event::Blocked { unit, .. }
+            | Event::Gathered { unit, .. }
             | Event::Cancelled { unit, .. } => self.end(*unit),
-            Event::Gathered { node, .. } => self.end(Unit::of(*node)),
             Event::CancelRequested { timed_out, .. } => {
                 self.cancelled = true;
                 self.timed_out = *timed_out;
@@ -183,22 +183,21 @@ impl Witness {
                 self.first.entry(*unit).or_insert(*at);
                 Ok(())
             }
-            Event::Ready { unit, .. } | Event::Slept { unit, .. } => self.begin(*unit),
-            Event::FannedOut { node, .. } => self.begin(Unit::of(*node)),
+            Event::Ready { unit, .. }
+            | Event::Slept { unit, .. }
+            | Event::GroupOpened { unit, .. }
+            | Event::FannedOut { unit, .. } => self.begin(*unit),
             Event::Accepted(_)
             | Event::Began { .. }
+            | Event::EvaluationRequested { .. }
             | Event::Crashed { .. }
             | Event::Interrupted { .. }
             | Event::Parked { .. } => Ok(()),
         }
     }
 
-    fn attempt_failed(
-        &mut self,
-        unit: Unit,
-        (started, at): (Timestamp, Timestamp),
-        failure: &Failure,
-    ) -> Checked {
+    fn attempt_failed(&mut self, attempt: Attempt, failure: &Failure) -> Checked {
+        let Attempt { unit, started, ended: at, .. } = attempt;
         self.first.entry(unit).or_insert(started);
         let tries = self.tries.entry(unit).or_default();
         *tries += 1;
@@ -227,17 +226,10 @@ impl Witness {
     /// These are pending again; the items of a fan-out that starts anew with it.
     fn open(&mut self, units: &[Unit]) {
         (self.cancelled, self.timed_out, self.stopped) = (false, false, false);
-        for (place, &unit) in units.iter().enumerate() {
-            let inside = |other: &Unit| {
-                other.has_item()
-                    && self.places[other.node.index()].0 == self.places[unit.node.index()].0
-            };
-            let anew = !unit.has_item() && !units.get(place + 1).is_some_and(inside);
-            let top = self.places[unit.node.index()].0;
-            let places = &self.places;
-            let gone = |other: &Unit| {
-                *other == unit || (anew && other.has_item() && places[other.node.index()].0 == top)
-            };
+        for &unit in units {
+            // What stood in the scopes of a list that starts anew never comes back: its numbers
+            // are not used again.
+            let gone = |other: &Unit| *other == unit;
             self.eras.retain(|unit, _| !gone(unit));
             self.ended.retain(|unit, _| !gone(unit));
             self.taken.retain(|unit, _| !gone(unit));

@@ -1,30 +1,38 @@
 //! The world around a run: workers, timers, the journal's events, crashes, an operator.
 
+mod answers;
+mod drive;
 mod duties;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::luck::{Luck, hash};
-use super::script::Script;
+use super::fault::Fault;
+use super::script::{Script, Spot};
 use super::sketch::{Sketch, Sketched, VerbSketch};
 use super::witness::Witness;
 use super::{Checked, ensure, table};
 use crate::clock::Timestamp;
+use crate::luck::{Luck, hash};
 use crate::plan::{NodeId, Plan};
-use crate::run::tests::{accepted, id, plan};
+use crate::run::tests::{accepted, id, plan, stored_and_read};
 use crate::run::unit::Phase;
-use crate::run::{Effect, Event, Input, RetryFrom, Run, RunState, Step, Timer, Unit};
+use crate::run::{
+    Attempt, Decision, Effect, Evaluated, Evaluation, EvaluationOf, Event, Input, RetryFrom, Run,
+    RunState, Timer, Unit,
+};
 
 /// Inputs after which a run must have ended.
 const INPUTS_MAX: usize = 40_000;
 
 /// An attempt that was handed out.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Job {
+    pub(super) spot: Spot,
     pub(super) attempt: u32,
-    pub(super) fencing: u32,
+    pub(super) dispatch: u32,
     durable_start: bool,
     started: Option<Timestamp>,
 }
@@ -39,10 +47,14 @@ pub(super) struct World {
     /// Handed out, and not known to run; or known to.
     pub(super) jobs: BTreeMap<Unit, Job>,
     timers: BTreeSet<(Timestamp, Timer)>,
+    /// What is being evaluated, by number.
+    evaluations: BTreeMap<u32, (EvaluationOf, Evaluation)>,
+    /// What has been evaluated and told.
+    answered: Vec<(u32, Evaluated)>,
     events: Vec<Event>,
     /// Built event by event from what the journal has.
     pub(super) shadow: Run,
-    told: Vec<(Unit, u32)>,
+    told: Vec<(Unit, u32, Spot)>,
     now: Timestamp,
     luck: Luck,
     crashes_left: u64,
@@ -53,11 +65,12 @@ pub(super) struct World {
     marks: Vec<(Run, Witness, Timestamp)>,
     /// How many events of a hundred become such a mark.
     marked: u64,
+    fault: Option<Fault>,
     pub(super) talks: bool,
 }
 
 impl World {
-    pub(super) fn new(seed: u64) -> Result<Self, String> {
+    pub(super) fn new(seed: u64, fault: Option<Fault>) -> Result<Self, String> {
         let mut luck = Luck::new(hash(&[seed]));
         let sketch = Sketch::random(&mut luck);
         let plan = plan(&sketch.toml());
@@ -65,13 +78,15 @@ impl World {
         let accepted = accepted(&plan, "{}", delay);
         let now = accepted.at;
         let (run, step) = Run::accept(&plan, id(1), accepted);
-        let shadow = Run::rebuild(&plan, id(1), &step.events[..1]).ok_or("no first event")?;
+        let shadow = Run::new(id(1), Arc::clone(&run.accepted));
         let is_small = sketch.steps.len() <= 6;
         let mut world = Self {
             witness: Witness::new(&sketch, &plan),
             script: Script { seed },
             jobs: BTreeMap::new(),
             timers: BTreeSet::new(),
+            evaluations: BTreeMap::new(),
+            answered: Vec::new(),
             events: Vec::new(),
             shadow,
             told: Vec::new(),
@@ -81,13 +96,14 @@ impl World {
             retries_left: if luck.percent(40) { 1 + luck.below(2) } else { 0 },
             marks: Vec::new(),
             marked: if is_small && luck.percent(10) { 100 } else { 2 },
+            fault,
             talks: false,
             sketch: Rc::new(sketch),
             plan: Rc::new(plan),
             run,
             luck,
         };
-        world.take(&step)?;
+        world.take(step)?;
         Ok(world)
     }
 
@@ -104,7 +120,8 @@ impl World {
 
     /// This world with the journal cut at a mark.
     fn after_crash(&self, run: Run, mut witness: Witness, now: Timestamp) -> Self {
-        witness.letters = run.dead_letters(&self.plan).into_iter().collect();
+        let letters = run.dead_letters(&self.plan).into_iter();
+        witness.letters = letters.map(|(unit, _)| unit).collect();
         witness.letters.retain(|unit| !witness.given_up.contains(unit));
         Self {
             sketch: Rc::clone(&self.sketch),
@@ -115,6 +132,8 @@ impl World {
             script: self.script,
             witness,
             timers: BTreeSet::new(),
+            evaluations: BTreeMap::new(),
+            answered: self.answered.clone(),
             events: Vec::new(),
             told: Vec::new(),
             now,
@@ -124,6 +143,7 @@ impl World {
             retries_left: 0,
             marks: Vec::new(),
             marked: 0,
+            fault: self.fault,
             talks: self.talks,
         }
     }
@@ -160,11 +180,21 @@ impl World {
         if dice < 20 && !self.told.is_empty() {
             return self.tell_again();
         }
-        if dice < 26 && !self.witness.letters.is_empty() {
+        if dice < 30 && !self.answered.is_empty() {
+            return self.answer_again();
+        }
+        if dice < 36 && !self.witness.letters.is_empty() {
             return self.replay_or_give_up();
+        }
+        let rests = self.jobs.is_empty() && self.timers.is_empty();
+        if !self.evaluations.is_empty() && (rests || dice > 700) {
+            return self.answer();
         }
         let due = self.timers.first().is_some_and(|(due, _)| *due <= self.now);
         if self.jobs.is_empty() || (due && dice < 500) {
+            if !self.evaluations.is_empty() && self.luck.percent(50) {
+                return self.answer();
+            }
             if let Some((due, timer)) = self.timers.pop_first() {
                 self.now = self.now.max(due);
                 return self.input(Input::Due(timer));
@@ -173,35 +203,22 @@ impl World {
             return self.replay_or_give_up();
         }
         let chosen = self.luck.index(self.jobs.len());
-        let (&unit, &job) = self.jobs.iter().nth(chosen).unwrap();
-        let fencing = job.fencing;
+        let (&unit, job) = self.jobs.iter().nth(chosen).unwrap();
+        let (job, dispatch) = (job.clone(), job.dispatch);
         if job.started.is_none() && (job.durable_start || dice < 600) {
-            return self.input(Input::Started { unit, fencing, at: self.now });
+            return self.input(Input::started(unit, dispatch, self.now));
         }
         if dice > 985 {
-            return self.input(Input::Interrupted { unit, fencing });
+            return self.input(Input::Interrupted { unit, dispatch });
         }
         let era = self.witness.era_of(unit);
-        let outcome = self.script.outcome(unit, era, job.attempt);
+        let outcome = self.script.outcome(&job.spot, era, job.attempt);
         let started = job.started.unwrap_or(self.now);
         let ended = self.now.after(Duration::from_micros(self.luck.below(10_000)));
         self.now = ended;
-        self.told.push((unit, fencing));
-        self.input(Input::Finished { unit, fencing, started, ended, outcome })
-    }
-
-    /// An outcome comes late, or twice: it must change nothing.
-    fn tell_again(&mut self) -> Checked {
-        let (unit, fencing) = self.told[self.luck.index(self.told.len())];
-        if self.jobs.get(&unit).is_some_and(|job| job.fencing == fencing) {
-            return Ok(());
-        }
-        let outcome = self.script.outcome(unit, 9, 9);
-        let (started, ended) = (self.now, self.now);
-        let before = self.events.len();
-        self.input(Input::Finished { unit, fencing, started, ended, outcome })?;
-        ensure!(self.events.len() == before, "I17: a stale outcome of {unit:?} changed something");
-        Ok(())
+        self.told.push((unit, dispatch, job.spot));
+        let attempt = Attempt { unit, dispatch, started, ended };
+        self.input(Input::Finished { attempt, outcome })
     }
 
     fn replay_or_give_up(&mut self) -> Checked {
@@ -233,52 +250,51 @@ impl World {
     }
 
     /// One input, and all that must hold after it.
-    fn input(&mut self, input: Input) -> Checked {
+    fn input(&mut self, mut input: Input) -> Checked {
         if self.talks {
             println!("{} {input:?}", self.now);
         }
-        let mut step = Step::default();
         table::meet(&self.run, &self.plan, &input, self.now);
-        self.run.advance(&self.plan, &input, self.now, &mut step);
-        if let Input::Started { unit, at, .. } = input
+        let started =
+            if let Input::Started { unit, at, .. } = &input { Some((*unit, *at)) } else { None };
+        let step = self.advance(&mut input)?;
+        if let Some((unit, at)) = started
             && let Some(job) = self.jobs.get_mut(&unit)
         {
             job.started = Some(at);
         }
-        self.take(&step)
+        self.take(step)
     }
 
     /// The process dies; what it knew is gone, what it wrote is not.
     fn die(&mut self) -> Checked {
-        for (unit, job) in std::mem::take(&mut self.jobs) {
-            if job.started.is_some() {
-                self.witness.died_in(unit);
-            }
-        }
+        let jobs = std::mem::take(&mut self.jobs).into_iter();
+        let died: Vec<Unit> =
+            jobs.filter(|(_, job)| job.started.is_some()).map(|(unit, _)| unit).collect();
         self.timers.clear();
-        let snapshot = serde_json::to_string(&self.shadow).unwrap();
-        self.run = serde_json::from_str(&snapshot).unwrap();
-        ensure!(self.run == self.shadow, "a snapshot changed something: {snapshot}");
-        table::meet(&self.run, &self.plan, &Input::Died, self.now);
-        let mut step = Step::default();
-        self.run.recover(&self.plan, self.now, &mut step);
+        self.evaluations.clear();
+        self.run = stored_and_read(&self.shadow);
+        ensure!(self.run == self.shadow, "a snapshot changed something: {:?}", self.run);
+        table::meet(&self.run, &self.plan, &Input::Died { maybe: Vec::new() }, self.now);
+        let step = self.recover()?;
         if self.talks {
             println!("{} died", self.now);
         }
+        self.check_deaths(&died, &step)?;
         self.take_events(&step)?;
         self.shadow = self.run.clone();
-        self.take_effects(&step)
+        self.take_effects(step)
     }
 
-    fn take(&mut self, step: &Step) -> Checked {
-        let effects = self.take_events(step)?;
+    fn take(&mut self, step: Decision) -> Checked {
+        let effects = self.take_events(&step)?;
         ensure!(effects == step.effects, "a replay has other effects: {effects:?} {step:?}");
         ensure!(self.shadow == self.run, "I10: a replay leads elsewhere");
         self.take_effects(step)
     }
 
     /// The events are in the journal: a replay follows them.
-    fn take_events(&mut self, step: &Step) -> Result<Vec<Effect>, String> {
+    fn take_events(&mut self, step: &Decision) -> Result<Vec<Effect>, String> {
         let mut effects = Vec::new();
         for event in &step.events {
             if self.talks {
@@ -287,7 +303,12 @@ impl World {
             self.check_verdict(event)?;
             self.check_opening(event)?;
             self.shadow.apply(&self.plan, event, &mut effects);
+            let kept = self.kept_lists(event);
+            if let Event::Crashed { unit, .. } = event {
+                self.witness.died_in(*unit);
+            }
             self.witness.event(event, &self.jobs, self.script)?;
+            self.witness.begun.extend(kept);
             if self.marked > 0 && self.luck.percent(self.marked) {
                 self.marks.push((self.shadow.clone(), self.witness.clone(), self.now));
             }
@@ -297,10 +318,13 @@ impl World {
     }
 
     /// The events are durable: their effects are released.
-    fn take_effects(&mut self, step: &Step) -> Checked {
+    fn take_effects(&mut self, mut step: Decision) -> Checked {
+        if let Some(fault) = self.fault {
+            fault.effects(&mut step, &mut self.luck);
+        }
         for event in &step.events {
-            if let Event::Succeeded { unit, .. }
-            | Event::AttemptFailed { unit, .. }
+            if let Event::Succeeded { attempt: Attempt { unit, .. }, .. }
+            | Event::AttemptFailed { attempt: Attempt { unit, .. }, .. }
             | Event::Interrupted { unit, .. } = event
             {
                 self.jobs.remove(unit);
@@ -311,36 +335,38 @@ impl World {
                 println!("        {effect:?}");
             }
             match *effect {
-                Effect::Dispatch { unit, attempt, fencing, durable_start } => {
-                    self.witness.dispatch(unit, attempt, fencing, self.now)?;
-                    self.check_dependencies(unit)?;
-                    let job = Job { attempt, fencing, durable_start, started: None };
-                    let old = self.jobs.insert(unit, job);
-                    ensure!(old.is_none(), "{unit:?} was handed out twice");
+                Effect::Dispatch { unit, attempt, dispatch, durable_start } => {
+                    self.take_job(unit, attempt, dispatch, durable_start)?;
                 }
-                Effect::Arm { timer, due } => {
+                Effect::Arm { timer, due, .. } => {
                     self.timers.insert((due, timer));
                 }
-                Effect::Abort { unit, fencing } => {
-                    if self.jobs.get(&unit).is_some_and(|job| job.fencing == fencing) {
+                Effect::Evaluate { of, number } => {
+                    if let Some(evaluation) = self.run.evaluation(&self.plan, of, number) {
+                        self.evaluations.insert(number, (of, evaluation));
+                    }
+                }
+                Effect::Abort { unit, dispatch } => {
+                    if self.jobs.get(&unit).is_some_and(|job| job.dispatch == dispatch) {
                         self.jobs.remove(&unit);
                     }
                 }
-                Effect::Bury { unit } => {
+                Effect::AddDeadLetter { unit, .. } => {
                     ensure!(self.witness.letters.insert(unit), "a second letter for {unit:?}");
                 }
-                Effect::Exhume { unit } => {
+                Effect::RemoveDeadLetter { unit, .. } => {
                     self.witness.letters.remove(&unit);
                 }
                 Effect::End => {
                     ensure!(self.jobs.is_empty(), "ended with {:?}", self.jobs);
                     self.timers.clear();
+                    self.evaluations.clear();
                 }
             }
         }
         for effect in &step.effects {
-            if let Effect::Dispatch { unit, fencing, .. } = effect
-                && self.jobs.get(unit).is_some_and(|job| job.fencing == *fencing)
+            if let Effect::Dispatch { unit, dispatch, .. } = effect
+                && self.jobs.get(unit).is_some_and(|job| job.dispatch == *dispatch)
             {
                 let over = self.witness.ended.contains_key(unit);
                 ensure!(!over, "{unit:?} starts, and has ended");
@@ -352,34 +378,72 @@ impl World {
         self.check_slots()
     }
 
+    /// An attempt is handed out.
+    fn take_job(
+        &mut self,
+        unit: Unit,
+        attempt: u32,
+        dispatch: u32,
+        durable_start: bool,
+    ) -> Checked {
+        self.witness.dispatch(unit, attempt, dispatch, self.now)?;
+        self.check_dependencies(unit)?;
+        let may_die = self.sketched(unit).0.parks && self.is_task(unit);
+        let has_died = self.witness.deaths.contains_key(&unit);
+        let is_known = durable_start || !(may_die || has_died);
+        ensure!(is_known, "{unit:?} starts, and nobody will know");
+        let spot = spot(&self.run, unit);
+        let job = Job { spot, attempt, dispatch, durable_start, started: None };
+        let old = self.jobs.insert(unit, job);
+        ensure!(old.is_none(), "{unit:?} was handed out twice");
+        Ok(())
+    }
+
     /// The step that a unit belongs to, and its siblings.
     pub(super) fn sketched(&self, unit: Unit) -> (&Sketched, &[Sketched]) {
-        self.witness.sketched(&self.sketch, unit)
+        self.witness.sketched(&self.sketch, unit.node)
     }
 
     /// The unit of a sibling.
     pub(super) fn sibling(&self, unit: Unit, place: usize) -> Unit {
         let siblings = self.sketched(unit).1;
-        let node = self.plan.node(unit.node);
-        let id = match node.parent {
-            Some(parent) => self
-                .plan
-                .body(parent)
-                .find(|id| self.plan.node(*id).id.as_str() == siblings[place].id),
-            None => Some(self.witness.node(place)),
+        let id = siblings[place].id.as_str();
+        let is_sibling = |node: &NodeId| {
+            let node = self.plan.node(*node);
+            node.parent == self.plan.node(unit.node).parent && node.id.as_str() == id
         };
-        Unit { node: id.unwrap_or(NodeId(u32::MAX)), ..unit }
+        let all = self.plan.nodes.len();
+        let node = (0..all).map(|node| NodeId(node.try_into().unwrap())).find(is_sibling);
+        Unit { node: node.unwrap(), ..unit }
     }
+
+    /// Whether a unit's verb is a task.
+    pub(super) fn is_task(&self, unit: Unit) -> bool {
+        match &self.sketched(unit).0.verb {
+            VerbSketch::Task => true,
+            VerbSketch::Sleep(_) => false,
+            VerbSketch::Each(each) => each.body.is_none(),
+        }
+    }
+
+    /// The index of the item in which a unit stands.
+    pub(super) fn item(&self, unit: Unit) -> Option<u32> {
+        self.run.items(unit).last()
+    }
+}
+
+/// Where a unit stands, as the outside knows it.
+pub(super) fn spot(run: &Run, unit: Unit) -> Spot {
+    Spot { node: unit.node, items: run.items(unit) }
 }
 
 /// What a run believes to be under way with somebody.
 fn running_jobs(run: &Run) -> BTreeMap<Unit, Job> {
-    let tops = run.tops().zip(&run.units);
-    let items = run.live_fans().flat_map(|at| run.item_units(at).zip(&run.fans[at].units));
-    let running = tops.chain(items).filter(|(_, state)| state.phase == Phase::Running);
-    let job = |fencing| {
+    let running = run.all_units().filter(|(_, state)| state.phase == Phase::RUNNING);
+    let job = |(unit, dispatch)| {
         let started = Some(Timestamp::default());
-        Job { attempt: 1, fencing, durable_start: false, started }
+        let spot = spot(run, unit);
+        (unit, Job { spot, attempt: 1, dispatch, durable_start: false, started })
     };
-    running.map(|(unit, state)| (unit, job(state.fencing))).collect()
+    running.map(|(unit, state)| job((unit, state.dispatch))).collect()
 }

@@ -39,12 +39,12 @@ fn a_run_has_no_more_attempts_at_once_than_it_may() {
               ready c
               fanned_out each [0, 1]
                 dispatch a try 1 #1
-                dispatch b try 1 #1
+                dispatch b try 1 #2
             > fail a boom
               attempt_failed a boom: no luck
               retry_scheduled a at 1010ms
                 arm retry a at 1010ms
-                dispatch c try 1 #1
+                dispatch c try 1 #3
             > next
               ready a
             > start b
@@ -52,20 +52,20 @@ fn a_run_has_no_more_attempts_at_once_than_it_may() {
             > die
               crashed b
               ready b
-                dispatch c try 1 #1, durable
-                dispatch each[0] try 1 #1, durable
+                dispatch c try 1 #3, durable
+                dispatch each[0] try 1 #4, durable
             > ok b
               nothing
             > ok c
               succeeded c null
-                dispatch each[1] try 1 #1
+                dispatch each[1] try 1 #5
             > ok each[0]
               succeeded each[0] null
-                dispatch a try 2 #2
+                dispatch a try 2 #6
             > ok each[1]
               succeeded each[1] null
               gathered each [null,null]
-                dispatch b try 1 #2, durable
+                dispatch b try 1 #7, durable
             > ok a
               succeeded a null
         "#]],
@@ -95,7 +95,7 @@ fn what_a_verdict_stops_does_not_start_before_it() {
               failed a boom: no luck
               cancelled b
               ended failed null boom: step `a` failed: no luck
-                bury a
+                add letter a #1
                 end
         "#]],
     );
@@ -118,14 +118,14 @@ fn what_a_verdict_stops_does_not_start_before_it() {
                 dispatch each[0] try 1 #1
             > ok each[0]
               succeeded each[0] null
-                dispatch each[1] try 1 #1
+                dispatch each[1] try 1 #2
             > fail each[1] boom
               attempt_failed each[1] boom: no luck
               failed each[1] boom: no luck
               cancelled each[2]
               failed each boom: 1 of 3 items failed; item 1: no luck
               ended failed null boom: step `each` failed: 1 of 3 items failed; item 1: no luck
-                bury each[1]
+                add letter each[1] #2
                 end
         "#]],
     );

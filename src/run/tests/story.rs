@@ -2,11 +2,13 @@
 //!
 //! ```text
 //! start a          its attempt is known to run
-//! ok a {"x":1}     it succeeds (10 ms later); a body's unit is `files.fetch[0]`, an item's `a[0]`
+//! ok a {"x":1}     it succeeds (10 ms later); a body's unit is `files[0].fetch`, an item's `a[0]`
 //! fail a boom 5s   it fails with a class, and maybe a wait that the error asks for
 //! late a 1         the outcome of that dispatch comes (again)
 //! next             the next timer comes due
 //! pass 5s          time passes, and no timer comes due
+//! evaluated a      the evaluation that `a` waits for is done; `evaluated` alone: that of `[output]`
+//! evaluated a 1    the evaluation of that number comes (again)
 //! cancel · die · retry failed|start|STEP · replay a [input] · give-up a · interrupt a
 //! show             where everything stands
 //! ```
@@ -15,9 +17,10 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::super::unit::{Phase, Wait};
 use super::super::{
-    Accepted, Effect, Event, Failure, Input, RetryFrom, Run, SkipReason, Step, StepHistory, Timer,
-    Unit,
+    Accepted, Attempt, Decision, Effect, Evaluated, EvaluationOf, Event, Failure, Input, RetryFrom,
+    Run, RunState, SkipReason, StartCheck, StepHistory, Timer, TimerOwner, Unit,
 };
 use crate::clock::Timestamp;
 use crate::definition::{ErrorClass, parse_duration};
@@ -48,19 +51,19 @@ pub(in crate::run) fn plan(toml: &str) -> Plan {
     }
 }
 
+/// A run as it is after it was stored.
+pub(in crate::run) fn stored_and_read(run: &Run) -> Run {
+    let mut bytes = Vec::new();
+    crate::stored::write_run(run, &mut bytes);
+    crate::stored::decode_run(&bytes).unwrap()
+}
+
 /// A start of the plan, with this input.
 pub(in crate::run) fn accepted(plan: &Plan, input: &str, delay: Duration) -> Accepted {
+    let input = Payload::from_json(input.to_owned()).unwrap();
     Accepted {
-        workflow: plan.name.clone(),
-        definition: plan.hash,
-        input: Payload::from_trusted(input.to_owned()),
-        at: ORIGIN,
         begin: ORIGIN.after(delay),
-        scheduled_at: ORIGIN,
-        started_by: "test".into(),
-        key: None,
-        priority: None,
-        tags: Vec::new(),
+        ..Accepted::new(&plan.name, plan.hash, id(1), (input, ORIGIN))
     }
 }
 
@@ -127,11 +130,12 @@ impl Story {
                 Input::Due(timer)
             }
             "settle" => Input::Settle,
+            "evaluated" => self.evaluated(first, rest),
             "cancel" => Input::Cancel { reason: "by hand".into() },
             "die" => {
-                let mut step = Step::default();
+                let mut step = Decision::default();
                 self.timers.clear();
-                self.run.recover(&self.plan, self.now, &mut step);
+                self.run.recover(&self.plan, Vec::new(), self.now, &mut step);
                 return self.take(&step);
             }
             "retry" => Input::Retry(match first {
@@ -144,49 +148,76 @@ impl Story {
         self.advance(&input);
     }
 
+    /// What an evaluation comes to, now or at any time.
+    fn evaluated(&self, unit: &str, number: &str) -> Input {
+        let of = match unit {
+            "" => EvaluationOf::Output,
+            unit => EvaluationOf::Start(self.unit(unit)),
+        };
+        let owed = self.run.owed(self.now).into_iter().find_map(|effect| match effect {
+            Effect::Evaluate { of: owed, number } => (owed == of).then_some(number),
+            Effect::Dispatch { .. }
+            | Effect::Arm { .. }
+            | Effect::Abort { .. }
+            | Effect::AddDeadLetter { .. }
+            | Effect::RemoveDeadLetter { .. }
+            | Effect::End => None,
+        });
+        let number = number.parse().ok().or(owed).unwrap_or_default();
+        let evaluation = owed.and_then(|owed| self.run.evaluation(&self.plan, of, owed));
+        let passed = |unit| Evaluated::Start(unit, StartCheck::Passed);
+        let evaluated = match (evaluation, of) {
+            (Some(evaluation), _) => evaluation.evaluate(&self.plan),
+            (None, EvaluationOf::Start(unit)) => passed(unit),
+            (None, EvaluationOf::Output) => Evaluated::Output(Ok(Payload::NULL)),
+        };
+        Input::Evaluated { number, evaluated: Box::new(evaluated) }
+    }
+
     fn unit_line(&mut self, verb: &str, unit: Unit, rest: &str) -> Input {
-        let fencing = self.run.unit(&self.plan, unit).map_or(0, |unit| unit.fencing);
-        let payload = |text: &str| Payload::from_trusted(text.to_owned());
+        let dispatch = self.run.unit(unit).map_or(0, |unit| unit.dispatch);
+        let payload = |text: &str| Payload::from_json(text.to_owned()).unwrap();
         match verb {
-            "start" => Input::Started { unit, fencing, at: self.now },
+            "start" => Input::started(unit, dispatch, self.now),
             "ok" => {
                 let output = if rest.is_empty() { Payload::NULL } else { payload(rest) };
-                self.finished(unit, fencing, Ok(output))
+                self.finished(unit, dispatch, Ok(output))
             }
             "fail" => {
                 let (class, wait) = rest.split_once(' ').unwrap_or((rest, ""));
                 let mut failure = Failure::new(ErrorClass::parse(class).unwrap(), "no luck");
                 failure.retry_after = parse_duration(wait).ok();
-                self.finished(unit, fencing, Err(failure))
+                self.finished(unit, dispatch, Err(failure))
             }
             "late" => self.finished(unit, rest.parse().unwrap(), Ok(Payload::NULL)),
-            "interrupt" => Input::Interrupted { unit, fencing },
+            "interrupt" => Input::Interrupted { unit, dispatch },
             "replay" => Input::Replay { unit, input: (!rest.is_empty()).then(|| payload(rest)) },
             "give-up" => Input::GiveUp { unit, reason: "no use".into() },
             other => panic!("no line begins with {other}"),
         }
     }
 
-    fn finished(&mut self, unit: Unit, fencing: u32, outcome: Result<Payload, Failure>) -> Input {
+    fn finished(&mut self, unit: Unit, dispatch: u32, outcome: Result<Payload, Failure>) -> Input {
         let started = self.now;
         self.now = self.now.after(ATTEMPT);
-        Input::Finished { unit, fencing, started, ended: self.now, outcome }
+        let attempt = Attempt { unit, dispatch, started, ended: self.now };
+        Input::Finished { attempt, outcome }
     }
 
     pub(in crate::run) fn advance(&mut self, input: &Input) {
-        let mut step = Step::default();
+        let mut step = Decision::default();
         self.run.advance(&self.plan, input, self.now, &mut step);
         self.take(&step);
     }
 
-    fn take(&mut self, step: &Step) {
+    fn take(&mut self, step: &Decision) {
         self.events.extend(step.events.iter().cloned());
         for event in &step.events {
             let told = self.event(event);
             writeln!(self.told, "  {told}").unwrap();
         }
         for effect in &step.effects {
-            if let Effect::Arm { timer, due } = effect {
+            if let Effect::Arm { timer, due, .. } = effect {
                 self.timers.insert((*due, *timer));
             }
             let told = self.effect(effect);
@@ -197,23 +228,21 @@ impl Story {
         }
         let rebuilt = Run::rebuild(&self.plan, id(1), &self.events).unwrap();
         assert_eq!(rebuilt, self.run, "rebuilt from the events");
-        let snapshot = serde_json::to_string(&self.run).unwrap();
-        assert_eq!(serde_json::from_str::<Run>(&snapshot).unwrap(), self.run, "{snapshot}");
+        assert_eq!(stored_and_read(&self.run), self.run, "stored and read again");
     }
 
-    /// `a`, `a[0]`, `files.fetch[0]`
+    /// `a`, `a[0]`, `files[0].fetch`
     pub(in crate::run) fn unit(&self, text: &str) -> Unit {
-        let (path, item) = match text.strip_suffix(']').and_then(|text| text.split_once('[')) {
-            Some((path, item)) => (path, item.parse().unwrap()),
-            None => (text, Unit::NO_ITEM),
-        };
-        let node = self.plan.find(path).unwrap_or_else(|| panic!("no step {path}"));
-        Unit { node, item }
+        let found = self.run.find_unit(&self.plan, text);
+        found.unwrap_or_else(|| panic!("no unit {text}"))
     }
 
     fn name(&self, unit: Unit) -> String {
-        let path = self.plan.path(unit.node);
-        if unit.has_item() { format!("{path}[{}]", unit.item) } else { path }
+        match self.run.unit(unit) {
+            Some(_) => self.run.path(&self.plan, unit),
+            // Its list is gone.
+            None => format!("{}[?]", self.plan.node(unit.node).id),
+        }
     }
 
     fn names(&self, units: &[Unit]) -> String {
@@ -237,13 +266,14 @@ impl Story {
             Event::Blocked { unit, by, .. } => {
                 format!("blocked {} by {}", self.name(*unit), self.node(*by))
             }
-            Event::FannedOut { node, items, .. } => {
-                format!("fanned_out {} {items:?}", self.node(*node))
+            Event::FannedOut { unit, items, .. } => {
+                format!("fanned_out {} {items:?}", self.name(*unit))
             }
-            Event::Succeeded { unit, output, .. } => {
-                format!("succeeded {} {output}", self.name(*unit))
+            Event::Succeeded { attempt, output } => {
+                format!("succeeded {} {output}", self.name(attempt.unit))
             }
-            Event::AttemptFailed { unit, failure, .. } | Event::Failed { unit, failure, .. } => {
+            Event::AttemptFailed { attempt: Attempt { unit, .. }, failure }
+            | Event::Failed { unit, failure, .. } => {
                 format!("{name} {} {}: {}", self.name(*unit), failure.class, failure.message)
             }
             Event::RetryScheduled { unit, due, .. } => {
@@ -252,11 +282,16 @@ impl Story {
             Event::Slept { unit, until, .. } => {
                 format!("slept {} until {}", self.name(*unit), at(*until))
             }
-            Event::Gathered { node, .. } => {
-                let output = self.run.unit_output(&self.plan, Unit::of(*node));
-                format!("gathered {} {}", self.node(*node), output.unwrap_or_default())
+            Event::Gathered { unit, .. } => {
+                let output = self.run.unit_output(&self.plan, *unit);
+                format!("gathered {} {}", self.name(*unit), output.unwrap_or_default())
             }
-            Event::Ready { unit, .. }
+            Event::EvaluationRequested { of: EvaluationOf::Output, .. } => {
+                format!("{name} [output]")
+            }
+            Event::EvaluationRequested { of: EvaluationOf::Start(unit), .. }
+            | Event::Ready { unit, .. }
+            | Event::GroupOpened { unit, .. }
             | Event::Started { unit, .. }
             | Event::Crashed { unit, .. }
             | Event::Interrupted { unit, .. }
@@ -276,25 +311,45 @@ impl Story {
 
     fn effect(&self, effect: &Effect) -> String {
         match effect {
-            Effect::Dispatch { unit, attempt, fencing, durable_start } => {
+            Effect::Dispatch { unit, attempt, dispatch, durable_start } => {
                 let durable = if *durable_start { ", durable" } else { "" };
-                format!("dispatch {} try {attempt} #{fencing}{durable}", self.name(*unit))
+                format!("dispatch {} try {attempt} #{dispatch}{durable}", self.name(*unit))
             }
-            Effect::Arm { timer, due } => {
-                let what = match timer {
-                    Timer::Begin => "begin".to_owned(),
-                    Timer::RunTimeout => "timeout".to_owned(),
-                    Timer::Retry { unit, .. } => format!("retry {}", self.name(*unit)),
-                    Timer::Sleep { unit, .. } => format!("sleep {}", self.name(*unit)),
-                    Timer::StartWithin { unit, .. } => format!("start {}", self.name(*unit)),
-                };
-                format!("arm {what} at {}", at(*due))
+            Effect::Arm { timer, due, .. } => {
+                format!("arm {} at {}", self.timer(timer.owner), at(*due))
             }
-            Effect::Abort { unit, fencing } => format!("abort {} #{fencing}", self.name(*unit)),
-            Effect::Bury { unit } => format!("bury {}", self.name(*unit)),
-            Effect::Exhume { unit } => format!("exhume {}", self.name(*unit)),
+            Effect::Evaluate { of: EvaluationOf::Start(unit), number } => {
+                format!("evaluate {} #{number}", self.name(*unit))
+            }
+            Effect::Evaluate { of: EvaluationOf::Output, number } => {
+                format!("evaluate [output] #{number}")
+            }
+            Effect::Abort { unit, dispatch } => format!("abort {} #{dispatch}", self.name(*unit)),
+            Effect::AddDeadLetter { unit, dispatch } => {
+                format!("add letter {} #{dispatch}", self.name(*unit))
+            }
+            Effect::RemoveDeadLetter { unit, dispatch } => {
+                format!("remove letter {} #{dispatch}", self.name(*unit))
+            }
             Effect::End => "end".to_owned(),
         }
+    }
+
+    fn timer(&self, owner: TimerOwner) -> String {
+        let TimerOwner::Unit(unit) = owner else {
+            let begins = self.run.state() == RunState::Pending;
+            return if begins { "begin" } else { "timeout" }.to_owned();
+        };
+        let what = match self.run.phase(unit) {
+            Phase::Waiting(Wait::Retry) => "retry",
+            Phase::Waiting(Wait::Sleep) => "sleep",
+            Phase::Waiting(Wait::Slot | Wait::Person | Wait::Evaluation)
+            | Phase::Pending(_)
+            | Phase::Active(_)
+            | Phase::Judged(_)
+            | Phase::Ended(_) => "start",
+        };
+        format!("{what} {}", self.name(unit))
     }
 
     fn show(&mut self) {
@@ -317,7 +372,7 @@ impl Story {
                     "  {}{item} try {} #{} {}..{ended} {:?} {class}",
                     step.id,
                     one.attempt,
-                    one.fencing,
+                    one.dispatch,
                     at(one.started),
                     one.state
                 );
@@ -347,6 +402,7 @@ fn at(moment: Timestamp) -> String {
 #[test]
 fn an_id_names_its_shard() {
     assert_eq!(id(1).shard(), ShardId::of(1));
-    assert_eq!(DefinitionHash::of("a"), DefinitionHash::of("a"));
+    let name = Name::new("x").unwrap();
+    assert_eq!(DefinitionHash::of(&name, "a"), DefinitionHash::of(&name, "a"));
     assert!(Name::new("a").is_some());
 }

@@ -17,7 +17,7 @@ pub(super) struct Sink<'a> {
 /// What is kept of a stream.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Kept {
-    /// Nothing.
+    /// The stream is only drained.
     Nothing,
     /// The first bytes.
     First {

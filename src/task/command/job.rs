@@ -120,8 +120,7 @@ fn environment(
             SecretSource::File(_) => command,
         };
     }
-    let key = idempotency_key(attempt, rendering)?
-        .unwrap_or_else(|| default_key(attempt.run, &attempt.plan, attempt.unit));
+    let key = idempotency_key(attempt, rendering)?.unwrap_or_else(|| default_key(attempt));
     command
         .env("IDEMPOTENCY_KEY", &*key)
         .env("WINDLASS_RUN", attempt.run.to_string())

@@ -11,7 +11,7 @@ use crate::definition::{ErrorClass, SecretSource};
 use crate::expression::Names;
 use crate::payload::{PAYLOAD_BYTES_MAX, Payload};
 use crate::plan::{InputFrom, Output};
-use crate::run::AttemptSource;
+use crate::run::{AttemptSource, ToRender};
 use crate::task::fixture::{Fixture, text};
 use crate::task::{AttemptFuture, StopReason};
 
@@ -190,7 +190,8 @@ async fn an_edited_item_is_what_the_command_sees() {
     let payload = |value: &str| Payload::of(value).unwrap();
     let names =
         Names { item: Some((0, payload("old"))), input: payload("run"), ..Names::default() };
-    step.source = AttemptSource::Edited(Box::new(names), payload("new"));
+    let input = Some(payload("new"));
+    step.source = AttemptSource::Rendered(Box::new(ToRender { names, input }));
     assert_eq!(step.run().await.unwrap(), json!("new run"));
 }
 

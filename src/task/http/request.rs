@@ -98,8 +98,7 @@ fn headers(
         headers.append(name, value);
     }
     if !headers.contains_key(IDEMPOTENCY_KEY) {
-        let key = idempotency_key(attempt, rendering)?
-            .unwrap_or_else(|| default_key(attempt.run, &attempt.plan, attempt.unit));
+        let key = idempotency_key(attempt, rendering)?.unwrap_or_else(|| default_key(attempt));
         let (name, value) = header(IDEMPOTENCY_KEY, &key)?;
         headers.append(name, value);
     }

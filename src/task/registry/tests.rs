@@ -1,4 +1,5 @@
 use std::cell::Cell;
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use crate::definition::{ErrorClass, SecretSource};
 use crate::expression::Names;
 use crate::payload::{PAYLOAD_BYTES_MAX, Payload};
 use crate::plan::{InputFrom, Template, Verb};
-use crate::run::AttemptSource;
+use crate::run::{AttemptSource, ToRender};
 use crate::task::fixture::{Fixture, text};
 use crate::task::{Executor, State, StepContext, StepError, StopReason};
 
@@ -114,7 +115,7 @@ async fn what_does_not_fit_is_invalid() {
     assert!(said(Fixture::task(large)).await.contains("1048578 bytes"));
 
     let keys = async || Ok::<_, StepError>(HashMap::from([((1, 2), 3)]));
-    assert!(said(Fixture::task(keys)).await.contains("no JSON"));
+    assert!(said(Fixture::task(keys)).await.contains("cannot be written as JSON"));
 
     let mut step = Fixture::task(pass).input(json!({}));
     step.input = InputFrom::With(text("${{ input.gone }}"));
@@ -164,7 +165,8 @@ async fn templates_are_rendered_for_the_handler() {
     let mut step = Fixture::task(told);
     step.key = Some(text("fixed-${{ input }}"));
     let names = Names { input: Payload::of("x").unwrap(), ..Names::default() };
-    step.source = AttemptSource::Edited(Box::new(names), Payload::of(&[1]).unwrap());
+    let input = Some(Payload::of(&[1]).unwrap());
+    step.source = AttemptSource::Rendered(Box::new(ToRender { names, input }));
     assert_eq!(step.run().await.unwrap(), json!([[1], "fixed-x"]));
 }
 
@@ -201,16 +203,26 @@ async fn a_context_tells_of_its_attempt() {
         let work = context.work_folder()?;
         let (run, key) = (context.run().to_string(), context.idempotency_key().to_owned());
         assert_eq!(key, format!("{run}/work/5"));
-        assert!(context.is_cancelled() && context.deadline().is_none());
+        assert!(!context.is_cancelled() && context.deadline().is_none());
         assert_eq!(context.cancelled().await, StopReason::TimedOut);
+        assert!(context.is_cancelled());
         let numbers = (context.item(), context.attempt(), context.fencing());
         Ok::<_, StepError>((numbers, context.workflow().to_owned(), work.is_dir()))
     };
     let mut step = Fixture::task(tell);
     (step.item, step.attempt) = (Some(5), 3);
-    step.cancel.set(StopReason::TimedOut);
-    assert_eq!(step.run().await.unwrap(), json!([[5, 3, 7], "fixture", true]));
+    let cancel = step.cancel.clone();
+    let (output, ()) = tokio::join!(step.run(), async { cancel.set(StopReason::TimedOut) });
+    assert_eq!(output.unwrap(), json!([[5, 3, 7], "fixture", true]));
     assert_eq!(step.log(), "── attempt 3 ──\none\nprogress 2/3\n");
+}
+
+#[tokio::test]
+async fn an_attempt_that_is_to_stop_is_not_called() {
+    let mut step = Fixture::task(async || -> Result<u32, StepError> { panic!("it was called") });
+    step.cancel.set(StopReason::Cancelled);
+    let failure = step.run().await.unwrap_err();
+    assert_eq!(failure.class, ErrorClass::Named("cancelled".into()));
 }
 
 #[test]

@@ -188,7 +188,7 @@ impl<'a> Course<'a> {
         if self.stopping {
             return Ok(());
         }
-        let refusing = self.engine.stats().await.ok().and_then(|stats| stats.refusing);
+        let refusing = self.engine.refusing();
         if refusing != self.refusing {
             if let Some(reason) = &refusing {
                 let text = format!("{} the engine waits: {reason}", words::word(WARN, "WARNING"));

@@ -55,7 +55,7 @@ impl Follower<'_> {
         let plan = engine.plan_of(run).await?;
         let history = engine.history(run).await?;
         course.view().recall(&history);
-        self.greet(course, &history.workflow.to_string(), run, plan.file_order.len());
+        self.greet(course, &history.workflow.to_string(), run, plan.top().len());
         course.add(run, Teller::new(plan, Some(&history)));
         Ok(())
     }
@@ -158,6 +158,7 @@ pub(crate) fn exit_of(history: &RunHistory) -> Exit {
         RunState::Succeeded => Exit::Done,
         RunState::Failed if late => Exit::TimedOut,
         RunState::Failed
+        | RunState::Damaged
         | RunState::Cancelled
         | RunState::Parked
         | RunState::Paused

@@ -21,37 +21,41 @@ pub(crate) struct Happened {
 /// A step, or an item of a fan-out.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Place {
-    /// The step's id; of a step of a body `fan-out.step`.
+    /// Where it stands: `files[3].fetch`.
+    pub(crate) path: String,
+    /// The ids of the path: `files.fetch`.
     pub(crate) step: String,
-    /// The item's index.
+    /// The item of the innermost fan-out.
     pub(crate) item: Option<u32>,
 }
 
 impl Place {
-    /// The place of a step, of an item, or of an item's step in a body.
-    pub(crate) fn new(fan_out: Option<&str>, step: &str, item: Option<u32>) -> Self {
-        let step = match fan_out {
-            Some(fan_out) => format!("{fan_out}.{step}"),
-            None => step.to_owned(),
-        };
-        Self { step, item }
+    /// The place that a path names.
+    pub(crate) fn of(path: &str) -> Self {
+        let mut step = String::new();
+        let mut item = None;
+        for part in path.split('[') {
+            match part.split_once(']') {
+                Some((index, rest)) => {
+                    item = index.parse().ok();
+                    step.push_str(rest);
+                }
+                None => step.push_str(part),
+            }
+        }
+        Self { path: path.to_owned(), step, item }
     }
 
-    /// The name of its log.
+    /// The name of its log: the ids and then the items, each after a dot.
     pub(crate) fn log_name(&self) -> String {
-        match self.item {
-            Some(item) => format!("{}.{item}", self.step),
-            None => self.step.clone(),
-        }
+        let items = self.path.split('[').filter_map(|part| Some(part.split_once(']')?.0));
+        items.fold(self.step.clone(), |name, item| format!("{name}.{item}"))
     }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.item {
-            Some(item) => write!(f, "{}[{item}]", self.step),
-            None => f.write_str(&self.step),
-        }
+        f.write_str(&self.path)
     }
 }
 

@@ -20,7 +20,8 @@ pub(crate) fn object(happened: &Happened) -> Map<String, Value> {
     object.insert("run".into(), json!(happened.run.to_string()));
     let (kind, more) = fields(&happened.what);
     object.insert("type".into(), json!(kind));
-    if let Some(Place { step, item }) = happened.what.place() {
+    if let Some(Place { path, step, item }) = happened.what.place() {
+        object.insert("path".into(), json!(path));
         object.insert("step".into(), json!(step));
         if let Some(item) = item {
             object.insert("item".into(), json!(item));

@@ -71,23 +71,27 @@ pub(crate) fn counts(history: &RunHistory) -> Counts {
 }
 
 /// The failed step itself where it has attempts; of a fan-out the items that failed.
-fn collect(step: &StepHistory, fan_out: Option<&str>, failures: &mut Vec<FailedPlace>) {
+fn collect(step: &StepHistory, owner: Option<&str>, failures: &mut Vec<FailedPlace>) {
     if failures.len() >= FAILURES_MAX {
         return;
     }
     let before = failures.len();
+    let path = match owner {
+        Some(owner) => format!("{owner}.{}", step.id),
+        None => step.id.to_string(),
+    };
     for inner in &step.steps {
-        collect(inner, Some(step.id.as_str()), failures);
+        collect(inner, Some(&path), failures);
     }
     for last in last_attempts(&step.attempts) {
         if last.item.is_some() && is_failure(last.state) {
-            let place = Place::new(fan_out, step.id.as_str(), last.item);
+            let place = Place::of(&last.path);
             failures.push(failed(place, last.error.as_ref(), last.attempt, step.allowed));
         }
     }
     if step.state == StepState::Failed && failures.len() == before {
         let tries = step.attempts.iter().map(|a| a.attempt).max().unwrap_or(0);
-        let place = Place::new(fan_out, step.id.as_str(), None);
+        let place = Place::of(&path);
         failures.push(failed(place, step.error.as_ref(), tries, step.allowed));
     }
 }
@@ -144,7 +148,7 @@ fn next(history: &RunHistory, folder: &Path) -> Vec<String> {
         RunState::Pending | RunState::Running | RunState::Paused => {
             next.push(format!("windlass resume {id}{data}"));
         }
-        RunState::Succeeded => {}
+        RunState::Succeeded | RunState::Damaged => {}
     }
     let failed = history.steps.iter().find(|s| s.state == StepState::Failed && !s.allowed);
     if let Some(step) = failed {

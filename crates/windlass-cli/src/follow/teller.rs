@@ -7,7 +7,7 @@ use std::sync::Arc;
 use windlass::definition::OnCrash;
 use windlass::plan::Plan;
 use windlass::run::{AttemptState, RunHistory, StepHistory};
-use windlass::{EngineEvent, EventKind, Name, Timestamp};
+use windlass::{EngineEvent, EventKind, Timestamp};
 
 use super::happened::{Cause, Happened, Place, What};
 
@@ -30,32 +30,30 @@ impl Teller {
     pub(crate) fn new(plan: Arc<Plan>, history: Option<&RunHistory>) -> Self {
         let mut teller = Self { plan, tallies: HashMap::new() };
         for step in history.iter().flat_map(|h| &h.steps) {
-            teller.recall(step, None);
+            teller.recall(step);
         }
         teller
     }
 
     /// Counts the tries that were made before.
-    fn recall(&mut self, step: &StepHistory, fan_out: Option<&str>) {
+    fn recall(&mut self, step: &StepHistory) {
         if step.state.is_end() {
             return;
         }
         for attempt in &step.attempts {
             if matches!(attempt.state, AttemptState::Failed | AttemptState::TimedOut) {
-                let place = Place::new(fan_out, step.id.as_str(), attempt.item);
+                let place = Place::of(&attempt.path);
                 self.tally(&place).tries += 1;
             }
         }
         for inner in &step.steps {
-            self.recall(inner, Some(step.id.as_str()));
+            self.recall(inner);
         }
     }
 
     /// What the event means to people; nothing, where it means nothing to them.
     pub(crate) fn tell(&mut self, event: &EngineEvent) -> Option<Happened> {
-        let place = event.step.as_ref().map(|step| {
-            Place::new(event.fan_out.as_ref().map(Name::as_str), step.as_str(), event.item)
-        });
+        let place = event.path.as_deref().map(Place::of);
         let what = match place {
             Some(place) => self.of_place(place, event)?,
             None => self.of_run(&event.kind)?,
@@ -99,6 +97,10 @@ impl Teller {
             EventKind::Sleeping { until } => {
                 self.tally(&place).since.get_or_insert(at);
                 What::Waits { place, until: *until }
+            }
+            EventKind::GroupOpened => {
+                self.tally(&place).since.get_or_insert(at);
+                return None;
             }
             EventKind::FannedOut { items } => {
                 self.tally(&place).since.get_or_insert(at);

@@ -136,6 +136,7 @@ pub(crate) fn ending(report: &Report) -> String {
     let (style, name) = match report.state {
         RunState::Succeeded => (OK, "Done"),
         RunState::Failed => (BAD, "Failed"),
+        RunState::Damaged => (BAD, "Damaged"),
         RunState::Cancelled => (WARN, "Cancelled"),
         RunState::Parked => (WARN, "Parked"),
         RunState::Paused => (WARN, "Paused"),

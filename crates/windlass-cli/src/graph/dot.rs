@@ -10,27 +10,7 @@ pub(crate) fn dot(graph: &Graph) -> String {
         quoted(&graph.name)
     );
     for at in 0..graph.top {
-        let inner: Vec<usize> = graph.body(at).collect();
-        add(&mut out, format_args!("    {}\n", node(graph, at)));
-        if inner.is_empty() {
-            continue;
-        }
-        let title = quoted(&format!("{}: for each item", graph.nodes[at].id));
-        add(
-            &mut out,
-            format_args!(
-                "    subgraph cluster_{at} {{\n        label={title};\n        style=dashed;\n"
-            ),
-        );
-        for inner in &inner {
-            add(&mut out, format_args!("        {}\n", node(graph, *inner)));
-        }
-        out.push_str("    }\n");
-        let first = inner[0];
-        add(
-            &mut out,
-            format_args!("    n{at} -> n{first} [lhead=cluster_{at}, style=dotted, dir=none];\n"),
-        );
+        step(&mut out, graph, at, 1);
     }
     for edge in &graph.edges {
         let style = if edge.data { "" } else { " [style=dashed]" };
@@ -38,6 +18,23 @@ pub(crate) fn dot(graph: &Graph) -> String {
     }
     out.push_str("}\n");
     out
+}
+
+/// A step and, in a box of its own, its body.
+fn step(out: &mut String, graph: &Graph, at: usize, depth: usize) {
+    let indent = "    ".repeat(depth);
+    add(out, format_args!("{indent}{}\n", node(graph, at)));
+    let owner = &graph.nodes[at];
+    let Some(first) = owner.body.clone().next() else { return };
+    let title = quoted(&format!("{}: {}", owner.id, owner.body_title()));
+    add(out, format_args!("{indent}subgraph cluster_{at} {{\n"));
+    add(out, format_args!("{indent}    label={title};\n{indent}    style=dashed;\n"));
+    for inner in owner.body.clone() {
+        step(out, graph, inner, depth + 1);
+    }
+    add(out, format_args!("{indent}}}\n"));
+    let to = format!("[lhead=cluster_{at}, style=dotted, dir=none]");
+    add(out, format_args!("{indent}n{at} -> n{first} {to};\n"));
 }
 
 fn node(graph: &Graph, at: usize) -> String {

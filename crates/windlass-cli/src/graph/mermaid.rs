@@ -7,26 +7,28 @@ use crate::plain::add;
 pub(crate) fn mermaid(graph: &Graph) -> String {
     let mut out = format!("---\ntitle: {}\n---\nflowchart TD\n", graph.name);
     for at in 0..graph.top {
-        let inner: Vec<usize> = graph.body(at).collect();
-        if inner.is_empty() {
-            add(&mut out, format_args!("    {}\n", node(graph, at)));
-            continue;
-        }
-        let head = &graph.nodes[at];
-        add(
-            &mut out,
-            format_args!("    subgraph n{at} [\"{} · {}\"]\n", head.id, quoted(&head.words())),
-        );
-        for inner in inner {
-            add(&mut out, format_args!("        {}\n", node(graph, inner)));
-        }
-        out.push_str("    end\n");
+        step(&mut out, graph, at, 1);
     }
     for edge in &graph.edges {
         let arrow = if edge.data { "-->" } else { "-.->" };
         add(&mut out, format_args!("    n{} {arrow} n{}\n", edge.from, edge.to));
     }
     out
+}
+
+/// A step; with a body it is a box around that.
+fn step(out: &mut String, graph: &Graph, at: usize, depth: usize) {
+    let indent = "    ".repeat(depth);
+    let head = &graph.nodes[at];
+    if head.body.is_empty() {
+        return add(out, format_args!("{indent}{}\n", node(graph, at)));
+    }
+    let title = format!("{} · {}", head.id, quoted(&head.words()));
+    add(out, format_args!("{indent}subgraph n{at} [\"{title}\"]\n"));
+    for inner in head.body.clone() {
+        step(out, graph, inner, depth + 1);
+    }
+    add(out, format_args!("{indent}end\n"));
 }
 
 fn node(graph: &Graph, at: usize) -> String {

@@ -1,13 +1,15 @@
 //! What of a plan is drawn.
 
-use windlass::plan::{Join, Node, NodeId, Plan, Verb};
+use std::ops::Range;
+
+use windlass::plan::{Join, Need, Node, NodeId, Plan, Verb};
 
 /// A graph to draw. Top-level nodes come first.
 #[derive(Debug)]
 pub(crate) struct Graph {
     /// The workflow's name.
     pub(crate) name: String,
-    /// Top-level nodes in topological order, then those of inline bodies.
+    /// Top-level nodes in the file's order, then those of inline bodies.
     pub(crate) nodes: Vec<Drawn>,
     /// Edges between nodes of one level.
     pub(crate) edges: Vec<Edge>,
@@ -20,12 +22,18 @@ pub(crate) struct Graph {
 pub(crate) struct Drawn {
     /// The step's id.
     pub(crate) id: String,
+    /// The id below those of the steps in whose bodies it stands: `files.fetch`.
+    pub(crate) path: String,
     /// `task mail.send`, `run`, `http POST` …
     pub(crate) verb: String,
     /// `when`, `5 tries`, `each, 8 at once` …
     pub(crate) notes: Vec<String>,
-    /// The fan-out whose body this belongs to.
+    /// The step whose body this belongs to.
     pub(crate) parent: Option<usize>,
+    /// The nodes of its body.
+    pub(crate) body: Range<usize>,
+    /// Whether its verb or body runs for each item of a list.
+    pub(crate) is_fan_out: bool,
     /// How many steps lie on the longest way to it, from 0.
     pub(crate) wave: usize,
 }
@@ -50,30 +58,25 @@ impl Graph {
             edges: Vec::new(),
             top: usize::try_from(plan.top).unwrap_or(0),
         };
-        for (at, node) in plan.nodes.iter().enumerate() {
-            let mut wave = 0;
-            for need in &node.needs {
-                let from = need.node.index();
-                if plan.nodes[from].parent == node.parent {
-                    graph.edges.push(Edge { from, to: at, data: need.data });
-                    // Nodes stand in topological order, so the dependency has its wave already.
-                    wave = wave.max(graph.nodes.get(from).map_or(0, |n| n.wave + 1));
-                }
-            }
+        let waves = waves(plan);
+        for (id, at) in (0..).map(NodeId).zip(0..plan.nodes.len()) {
+            let node = plan.node(id);
+            let body = node.body.clone();
+            let edge = |need: &Need| Edge { from: need.node.index(), to: at, data: need.data };
+            graph.edges.extend(node.needs.iter().map(edge));
             graph.nodes.push(Drawn {
                 id: node.id.as_str().to_owned(),
+                path: plan.path(id),
                 verb: verb(node),
                 notes: notes(plan, node),
                 parent: node.parent.map(NodeId::index),
-                wave,
+                body: body
+                    .map_or(0..0, |body| NodeId(body.start).index()..NodeId(body.end).index()),
+                is_fan_out: node.fan.is_some(),
+                wave: waves[at],
             });
         }
         graph
-    }
-
-    /// The nodes of the inline body of `node`.
-    pub(crate) fn body(&self, node: usize) -> impl Iterator<Item = usize> + '_ {
-        (self.top..self.nodes.len()).filter(move |n| self.nodes[*n].parent == Some(node))
     }
 
     /// The top-level nodes by wave.
@@ -96,12 +99,27 @@ impl Graph {
 }
 
 impl Drawn {
+    /// What its body is, for a heading: `for each item`.
+    pub(crate) fn body_title(&self) -> &'static str {
+        if self.is_fan_out { "for each item" } else { "steps" }
+    }
+
     /// Verb and notes on one line.
     pub(crate) fn words(&self) -> String {
         let mut words = vec![self.verb.as_str()];
         words.extend(self.notes.iter().map(String::as_str));
         words.join(" · ")
     }
+}
+
+/// By node: how many steps of its level lie on the longest way to it.
+fn waves(plan: &Plan) -> Vec<usize> {
+    let mut waves = vec![0; plan.nodes.len()];
+    for id in &plan.order {
+        let above = plan.node(*id).needs.iter().map(|need| waves[need.node.index()] + 1);
+        waves[id.index()] = above.max().unwrap_or(0);
+    }
+    waves
 }
 
 fn verb(node: &Node) -> String {

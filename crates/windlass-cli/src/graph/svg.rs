@@ -74,11 +74,18 @@ fn chars(text: &str) -> f64 {
 /// The lines below a step's id.
 fn lines(graph: &Graph, at: usize) -> Vec<String> {
     let mut lines = vec![crate::plain::cut(&graph.nodes[at].words(), WORDS_MAX)];
-    lines.extend(graph.body(at).map(|inner| {
-        let node = &graph.nodes[inner];
-        crate::plain::cut(&format!("▸ {}  {}", node.id, node.verb), WORDS_MAX)
-    }));
+    body_lines(graph, at, 0, &mut lines);
     lines
+}
+
+/// The steps of a body, those of the bodies within it further in.
+fn body_lines(graph: &Graph, at: usize, depth: usize, lines: &mut Vec<String>) {
+    for inner in graph.nodes[at].body.clone() {
+        let (node, indent) = (&graph.nodes[inner], "\u{a0}\u{a0}".repeat(depth));
+        let line = format!("{indent}▸ {}  {}", node.id, node.verb);
+        lines.push(crate::plain::cut(&line, WORDS_MAX));
+        body_lines(graph, inner, depth + 1, lines);
+    }
 }
 
 fn width(graph: &Graph, at: usize) -> f64 {
@@ -137,7 +144,7 @@ fn path(layout: &Layout, tops: &[f64], route: &[usize], graph: &Graph) -> String
 
 fn step(graph: &Graph, at: usize, cell: &Cell, top: f64) -> String {
     let node = &graph.nodes[at];
-    let each = if node.notes.iter().any(|n| n.starts_with("for each")) { " each" } else { "" };
+    let each = if node.is_fan_out { " each" } else { "" };
     let left = cell.x - cell.width / 2.0;
     let mut out = format!(
         "<g class=\"step{each}\" id=\"step-{}\"><title>{}</title><rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{:.1}\" rx=\"7\"/><text class=\"id\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",

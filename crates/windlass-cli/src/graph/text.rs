@@ -187,17 +187,12 @@ fn bodies(graph: &Graph) -> String {
         needs[edge.to].push(&graph.nodes[edge.from].id);
     }
     let mut out = String::new();
-    let mut parent = None;
-    for (node, needs) in graph.nodes.iter().zip(&needs).skip(graph.top) {
-        if node.parent != parent {
-            parent = node.parent;
-            let each = parent.map_or("", |p| graph.nodes[p].id.as_str());
-            add(
-                &mut out,
-                format_args!("\n{} {}\n", paint(BOLD, each), paint(DIM, "for each item:")),
-            );
+    for owner in graph.nodes.iter().filter(|node| !node.body.is_empty()) {
+        let title = format!("{}:", owner.body_title());
+        add(&mut out, format_args!("\n{} {}\n", paint(BOLD, &owner.path), paint(DIM, title)));
+        for at in owner.body.clone() {
+            out.push_str(&row(&graph.nodes[at], &needs[at]));
         }
-        out.push_str(&row(node, needs));
     }
     out
 }

@@ -60,6 +60,7 @@ fn open(folder: &Path) -> Result<RedbJournal, Problem> {
 
 fn stats(folder: &Path, json: bool) -> Result<Exit, Problem> {
     let journal = open(folder)?;
+    journal.replay(&mut |_, _| {})?; // counts the records
     let stats = journal.stats();
     journal.close();
     let text = if json {
@@ -80,8 +81,9 @@ fn table(folder: &Path, stats: &JournalStats) -> String {
         ("data folder", folder.display().to_string()),
         ("file size", size(stats.file_bytes)),
         ("log", source::count_u64(stats.records, "record") + &in_bytes(stats.log_bytes)),
-        ("last record", stats.last_lsn.to_string()),
+        ("last row", stats.last_row.to_string()),
         ("finished runs", stats.archived.to_string()),
+        ("damaged runs", stats.damaged.to_string()),
     ];
     rows.map(|(name, value)| format!("{}  {value}\n", paint(DIM, format!("{name:<13}")))).concat()
 }
@@ -92,12 +94,10 @@ fn in_bytes(bytes: u64) -> String {
 }
 
 fn check(folder: &Path, json: bool, common: Common) -> Result<Exit, Problem> {
-    let journal = open(folder)?;
-    let mut records = 0_u64;
-    let damage = journal.replay(&mut |_, _| records += 1);
-    journal.close();
-    let damage = damage?;
-    for found in &damage {
+    super::must_exist(folder)?;
+    let report = windlass::journal::check(folder)?;
+    let (damage, records) = (&report.damages, report.records);
+    for found in damage {
         if json {
             let mut object = json!({ "v": 1 });
             if let (Value::Object(to), Ok(Value::Object(from))) =
@@ -112,7 +112,9 @@ fn check(folder: &Path, json: bool, common: Common) -> Result<Exit, Problem> {
     }
     if damage.is_empty() {
         if !common.quiet {
-            let what = format!("{} read, nothing damaged", source::count_u64(records, "record"));
+            let read = source::count_u64(records, "record");
+            let runs = source::count_u64(report.archived, "finished run");
+            let what = format!("{read} and {runs} read, nothing damaged");
             output::note(&format!("{} {what}", paint(OK, "          OK")));
         }
         return Ok(Exit::Done);
@@ -127,15 +129,26 @@ fn check(folder: &Path, json: bool, common: Common) -> Result<Exit, Problem> {
 
 fn sentence(damage: &Damage) -> String {
     let place = match damage.place {
-        Place::Log => format!("log, record {}", damage.lsn.0),
+        Place::Log => log_place(damage),
         Place::Definition => "a workflow's text".to_owned(),
         Place::DeadLetter => "a dead letter".to_owned(),
         Place::Key => "an idempotency key".to_owned(),
         Place::Audit => "the audit log".to_owned(),
         Place::Archive => "the archive".to_owned(),
+        Place::Damaged => "the runs that are set aside".to_owned(),
     };
     let run = damage.run.map_or_else(String::new, |run| format!(", run {run}"));
     format!("{} {place}{run}: {}", paint(BAD, "     DAMAGED"), plain::line(&damage.what))
+}
+
+/// The shards, and the record where that is known.
+fn log_place(damage: &Damage) -> String {
+    match damage.shards.as_slice() {
+        [shard] if damage.seq.0 < u64::MAX => {
+            format!("log, shard {shard}, record {}", damage.seq.0)
+        }
+        _ => "log".to_owned(),
+    }
 }
 
 fn backup(folder: &Path, to: &Path, common: Common) -> Result<Exit, Problem> {

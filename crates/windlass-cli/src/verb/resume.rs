@@ -39,7 +39,7 @@ pub(crate) fn act(args: &ResumeArgs, common: Common) -> Result<Exit, Problem> {
         let follower = Follower { following: &args.following, common };
         let mut steps = 0;
         for run in &runs {
-            steps += engine.plan_of(*run).await?.file_order.len();
+            steps += engine.plan_of(*run).await?.top().len();
         }
         let mut course = follower.course(&engine, runs.len(), steps);
         for run in runs {

@@ -60,8 +60,7 @@ async fn retry(
     let plan = engine.plan_of(run.id).await?;
     let from = match (&args.from, args.all) {
         (Some(step), _) if plan.find(step).is_none() => {
-            let steps: Vec<&str> =
-                plan.file_order.iter().map(|id| plan.node(*id).id.as_str()).collect();
+            let steps: Vec<&str> = plan.top().map(|id| plan.node(id).id.as_str()).collect();
             return Err(Problem::missing(format!("workflow `{}` has no step `{step}`", plan.name))
                 .help(format!("its steps are {}", crate::plain::cut(&steps.join(", "), 300))));
         }
@@ -70,7 +69,7 @@ async fn retry(
         (None, false) => From::Failed,
     };
     let follower = Follower { following: &args.following, common };
-    let mut course = follower.course(engine, 1, plan.file_order.len());
+    let mut course = follower.course(engine, 1, plan.top().len());
     engine.retry(run.id, from).await?;
     follower.add(&mut course, engine, run.id).await?;
     follower.finish(engine, course, interrupts).await

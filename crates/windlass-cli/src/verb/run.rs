@@ -49,7 +49,7 @@ pub(crate) fn prepare(
     workflow: &str,
     inputs: &Inputs,
     common: Common,
-) -> Result<(Plan, serde_json::Value), Problem> {
+) -> Result<(Plan, Payload), Problem> {
     let path = source::find(workflow)?;
     let plan =
         source::plan(&path, &KnownTasks::Only(std::collections::BTreeSet::new()), common.quiet)?;
@@ -58,18 +58,13 @@ pub(crate) fn prepare(
     Ok((plan, input))
 }
 
-async fn run(
-    args: &RunArgs,
-    common: Common,
-    plan: Plan,
-    input: serde_json::Value,
-) -> Result<Exit, Problem> {
+async fn run(args: &RunArgs, common: Common, plan: Plan, input: Payload) -> Result<Exit, Problem> {
     let mut interrupts = Interrupts::listen()?;
     let follower = Follower { following: &args.following, common };
-    let (name, steps) = (plan.name.to_string(), plan.file_order.len());
+    let (name, steps) = (plan.name.to_string(), plan.top().len());
     let engine = door::open(&args.following.data.folder, Some(plan), Work::Execute).await?;
     let mut course = follower.course(&engine, 1, steps);
-    let started = engine.run(&name, input).started_by("cli").await;
+    let started = engine.run(&name, input).origin(windlass::Origin::Cli).await;
     let run = match started {
         Ok(handle) => handle.id(),
         Err(error) => {
@@ -82,10 +77,8 @@ async fn run(
     follower.finish(&engine, course, &mut interrupts).await
 }
 
-fn dry_run(plan: &Plan, input: &serde_json::Value) -> Result<Exit, Problem> {
-    let unreadable = |e: serde_json::Error| Problem::usage(format!("the input is not JSON: {e}"));
-    let payload = Payload::of(input).map_err(unreadable)?;
-    let input = plan.input.check(&payload, &RunNames::default()).map_err(|problems| {
+fn dry_run(plan: &Plan, input: &Payload) -> Result<Exit, Problem> {
+    let input = plan.input.check(input, &RunNames::default()).map_err(|problems| {
         Problem::from(Error::Input { workflow: plan.name.to_string(), problems })
     })?;
     let graph = Graph::of(plan);

@@ -73,7 +73,7 @@ fn table(runs: &[RunSummary], now: Timestamp) -> String {
 pub(crate) fn state(state: RunState) -> String {
     let style = match state {
         RunState::Succeeded => OK,
-        RunState::Failed => BAD,
+        RunState::Damaged | RunState::Failed => BAD,
         RunState::Cancelled | RunState::Parked | RunState::Paused => WARN,
         RunState::Pending | RunState::Running => LIVE,
     };

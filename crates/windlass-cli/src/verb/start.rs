@@ -40,7 +40,7 @@ pub(crate) fn act(args: &StartArgs, common: Common) -> Result<Exit, Problem> {
     runtime::block_on(common, async {
         let name = plan.name.to_string();
         let engine = door::open(&args.data.folder, Some(plan), Work::Hold).await?;
-        let mut start = engine.run(&name, input).started_by("cli");
+        let mut start = engine.run(&name, input).origin(windlass::Origin::Cli);
         if let Some(key) = &args.key {
             start = start.idempotency_key(key.as_str());
         }

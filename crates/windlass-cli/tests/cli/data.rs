@@ -81,7 +81,7 @@ fn a_folder_of_a_newer_version_is_left_alone() {
     place.file(".windlass/FORMAT", &newer);
     let answer = place.call("runs").code(1);
     expect![[r#"
-        error: the data folder .windlass has format 9, and this windlass reads up to 1; use a newer windlass
+        error: the data folder .windlass has format 9, and this windlass reads up to 3; use a newer windlass
     "#]].assert_eq(&redact(&answer.err));
 }
 

@@ -66,6 +66,55 @@ fn letters_are_grouped_by_cause() {
     );
 }
 
+/// Two bodies have a step `check` each; one of them stands in a body within a body.
+const NESTED: &str = r#"
+name = "nested"
+
+[steps.files]
+for_each = "['a', 'b']"
+
+[steps.files.steps.lines]
+for_each = "[1, 2]"
+
+[steps.files.steps.lines.steps.check]
+run = "exit 3"
+
+[steps.tables]
+[steps.tables.steps.check]
+run = "exit 3"
+"#;
+
+#[test]
+fn a_step_in_a_body_is_named_by_its_path() {
+    let place = Place::new();
+    place.file("nested.toml", NESTED);
+    place.call("run nested.toml").code(1);
+    let expected = expect![[r#"
+        exit 0
+        ── stdout
+        CAUSE WORKFLOW STEP COUNT CLASS MESSAGE OLDEST NEWEST
+        ID nested files.lines.check 4 exit:3 exit code 3 AGE ago AGE ago
+        ID nested tables.check 1 exit:3 exit code 3 AGE ago AGE ago
+
+        windlass dlq show CAUSE · replay CAUSE · drop CAUSE
+    "#]];
+    check(&place, "dlq", expected);
+    let paths =
+        letters(&place).into_iter().map(|letter| letter["path"].as_str().unwrap().to_owned());
+    let mut paths: Vec<_> = paths.collect();
+    paths.sort();
+    let bodies = ["[0].lines[0]", "[0].lines[1]", "[1].lines[0]", "[1].lines[1]"];
+    let mut expected: Vec<_> = bodies.map(|body| format!("files{body}.check")).into();
+    expected.push("tables.check".to_owned());
+    assert_eq!(paths, expected);
+    // What is shown is what a filter takes; a bare id fits every body.
+    for (step, count) in [("files.lines.check", 4), ("tables.check", 1), ("check", 5), ("lines", 0)]
+    {
+        let out = place.call(&format!("dlq ls step:{step} --flat --json")).code(0).out;
+        assert_eq!(out.lines().count(), count, "step:{step}");
+    }
+}
+
 #[test]
 fn a_letter_has_its_input_and_all_its_attempts() {
     let place = failed();
@@ -148,11 +197,11 @@ fn a_letter_can_be_replayed_with_another_input() {
         &place,
         &format!("dlq replay {id} --set nonsense"),
         expect![[r#"
-        exit 2
-        ── stderr
-        error: --set is not JSON: expected ident at line 1 column 2
-        help: write --set '{"key": 1}'
-    "#]],
+            exit 2
+            ── stderr
+            error: --set is not JSON: expected a value, found `n` (line 1, column 1, byte 0)
+            help: write --set '{"key": 1}'
+        "#]],
     );
     let replayed = place.call(&format!("dlq replay {id} --set {{\"ok\":\"yes\"}}")).code(1);
     assert!(replayed.err.contains("OK [") && replayed.err.contains("other"), "{}", replayed.err);

@@ -344,3 +344,163 @@ fn a_graph_that_is_too_wide_is_a_list_of_waves() {
     assert!(text.contains("wave 1 (40 steps)\n  step-0 run\n"), "{text}");
     assert!(text.contains("wave 2 (1 step)\n  last run ← step-0, step-1\n"), "{text}");
 }
+
+#[test]
+fn bodies_within_bodies_are_drawn_too() {
+    let place = Place::new();
+    let text = r#"
+name = "nested"
+[steps.build]
+for_each = "[{ 'parts': [1, 2] }]"
+steps.fetch.run = "true"
+[steps.build.steps.parts]
+for_each = "item.parts"
+depends_on = ["fetch"]
+steps.make.run = "echo ${{ steps.fetch.output }} ${{ item }}"
+[steps.report]
+depends_on = ["build"]
+steps.mail.run = "true"
+"#;
+    place.file("nested.toml", text);
+    let forms = ["text", "mermaid", "dot", "json"];
+    let drawn = forms.map(|form| place.call(&format!("graph nested --as {form}")).code(0).out);
+    expect![[r#"
+        nested · 6 steps in 2 waves, at most 1 at once
+
+         ╭───────────────────╮
+         │ build             │
+         │ steps · for each  │
+         ╰─────────┬─────────╯
+                   │
+              ╭────▼────╮
+              │ report  │
+              │ steps   │
+              ╰─────────╯
+
+        build for each item:
+          fetch run
+          parts steps · for each ← fetch
+
+        report steps:
+          mail run
+
+        build.parts for each item:
+          make run
+        ---
+        title: nested
+        ---
+        flowchart TD
+            subgraph n0 ["build · steps · for each"]
+                n2["<b>fetch</b><br/>run"]
+                subgraph n3 ["parts · steps · for each"]
+                    n5["<b>make</b><br/>run"]
+                end
+            end
+            subgraph n1 ["report · steps"]
+                n4["<b>mail</b><br/>run"]
+            end
+            n0 -.-> n1
+            n2 --> n3
+        digraph "nested" {
+            rankdir=TB;
+            compound=true;
+            node [shape=box, style=rounded, fontname="Helvetica", fontsize=11];
+            edge [arrowsize=0.7];
+            n0 [label="build\nsteps · for each"];
+            subgraph cluster_0 {
+                label="build: for each item";
+                style=dashed;
+                n2 [label="fetch\nrun"];
+                n3 [label="parts\nsteps · for each"];
+                subgraph cluster_3 {
+                    label="parts: for each item";
+                    style=dashed;
+                    n5 [label="make\nrun"];
+                }
+                n3 -> n5 [lhead=cluster_3, style=dotted, dir=none];
+            }
+            n0 -> n2 [lhead=cluster_0, style=dotted, dir=none];
+            n1 [label="report\nsteps"];
+            subgraph cluster_1 {
+                label="report: steps";
+                style=dashed;
+                n4 [label="mail\nrun"];
+            }
+            n1 -> n4 [lhead=cluster_1, style=dotted, dir=none];
+            n0 -> n1 [style=dashed];
+            n2 -> n3;
+        }
+        {
+          "v": 1,
+          "name": "nested",
+          "nodes": [
+            {
+              "id": "build",
+              "parent": null,
+              "verb": "steps",
+              "notes": [
+                "for each"
+              ],
+              "wave": 1
+            },
+            {
+              "id": "report",
+              "parent": null,
+              "verb": "steps",
+              "notes": [],
+              "wave": 2
+            },
+            {
+              "id": "fetch",
+              "parent": "build",
+              "verb": "run",
+              "notes": [],
+              "wave": 1
+            },
+            {
+              "id": "parts",
+              "parent": "build",
+              "verb": "steps",
+              "notes": [
+                "for each"
+              ],
+              "wave": 2
+            },
+            {
+              "id": "mail",
+              "parent": "report",
+              "verb": "run",
+              "notes": [],
+              "wave": 1
+            },
+            {
+              "id": "make",
+              "parent": "build.parts",
+              "verb": "run",
+              "notes": [],
+              "wave": 1
+            }
+          ],
+          "edges": [
+            {
+              "from": "build",
+              "to": "report",
+              "parent": null,
+              "kind": "order"
+            },
+            {
+              "from": "fetch",
+              "to": "parts",
+              "parent": "build",
+              "kind": "data"
+            }
+          ]
+        }
+    "#]]
+    .assert_eq(&drawn.concat());
+    let svg = place.call("graph nested --as svg").code(0).out;
+    for line in ["▸ fetch  run", "▸ parts  steps", "\u{a0}\u{a0}▸ make  run", "▸ mail  run"]
+    {
+        assert!(svg.contains(line), "{line}: {svg}");
+    }
+}

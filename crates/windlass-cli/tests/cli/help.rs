@@ -68,7 +68,7 @@ fn help_of_run() {
                       The input as a JSON file; `-`: standard input
 
               -i <KEY=VALUE>
-                      One input; read as its type in `[input]` says, else as JSON if it is JSON, else as text
+                      One input: text, or what its type in `[input]` says. KEY:=JSON is JSON, whatever the type
 
                   --dry-run
                       Check the workflow and the input, say what would run, and run nothing

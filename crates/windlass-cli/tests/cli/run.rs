@@ -217,25 +217,25 @@ fn the_input_is_checked_before_anything_is_accepted() {
         &place,
         "run order -i total=none -i email=x",
         expect![[r#"
-        exit 2
-        ── stderr
-        error: the input does not fit workflow `order`
-          order_id: missing
-          email: expected an e-mail address, found "x"
-          total: expected a number, found "none"
-        help: give it with -i key=value, or as a file with --input
-    "#]],
+            exit 2
+            ── stderr
+            error: the input does not fit workflow `order`
+              order_id: missing
+              email: expected an e-mail address, found "x"
+              total: expected a number, found "none"
+            help: give it with -i key=value (-i key:=JSON for JSON), or as a file with --input
+        "#]],
     );
     assert!(!place.path().join(".windlass/runs").exists());
     check(
         &place,
         "run order -i order_id",
         expect![[r#"
-        exit 2
-        ── stderr
-        error: -i order_id is not KEY=VALUE
-        help: write -i name=Ada
-    "#]],
+            exit 2
+            ── stderr
+            error: -i order_id is not KEY=VALUE
+            help: write -i name=Ada, or -i count:=3 for JSON
+        "#]],
     );
     place.file("in.json", "[1]");
     check(
@@ -284,13 +284,13 @@ fn a_dry_run_runs_nothing() {
         &place,
         "run order --dry-run",
         expect![[r#"
-        exit 2
-        ── stderr
-        error: the input does not fit workflow `order`
-          order_id: missing
-          total: missing
-        help: give it with -i key=value, or as a file with --input
-    "#]],
+            exit 2
+            ── stderr
+            error: the input does not fit workflow `order`
+              order_id: missing
+              total: missing
+            help: give it with -i key=value (-i key:=JSON for JSON), or as a file with --input
+        "#]],
     );
     assert!(!place.path().join(".windlass").exists());
 }

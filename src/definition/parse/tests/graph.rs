@@ -152,18 +152,13 @@ fn a_fan_out_takes_a_list_or_an_expression() {
 }
 
 #[test]
-fn a_body_belongs_to_a_fan_out() {
-    check_lines(
-        "[steps.a.steps.b]\nrun = 'x'\n",
-        expect![[r#"
-        not-supported-yet at "steps": step `a`: `steps` without `for_each` is not supported yet -> add `for_each`
-    "#]],
-    );
+fn a_body_is_a_table_of_steps() {
+    check_lines("[steps.a.steps.b]\nrun = 'x'\n", expect![""]);
     check_step(
         "for_each = 'x'\nsteps = {}",
         expect![[r#"
-        empty at "{}": step `a`: `steps` is empty -> add the steps that each item goes through
-    "#]],
+            empty at "{}": step `a`: `steps` is empty -> add the steps that it consists of
+        "#]],
     );
     check_step(
         "for_each = 'x'\nsteps = []",

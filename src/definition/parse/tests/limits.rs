@@ -32,9 +32,9 @@ fn nesting_is_bounded() {
     assert_eq!(codes(&"[a]\n".repeat(3)), ["duplicate-key", "duplicate-key", "unknown-key"]);
     let with = format!("[steps.a]\ntask = 'x'\nwith = {}{}", "[".repeat(60), "]".repeat(60));
     assert_eq!(codes(&with), Vec::<&str>::new());
-    let body = (0..20).map(|_| "x = { for_each = '[]', steps = { ").collect::<String>();
+    let body = (0..16).map(|_| "x = { for_each = '[]', steps = { ").collect::<String>();
     assert_eq!(
-        codes(&format!("steps = {{ {body} x.run = 'x' {}", "} }".repeat(20) + "}")),
+        codes(&format!("steps = {{ {body} x.run = 'x' {}", "} }".repeat(16) + "}")),
         Vec::<&str>::new()
     );
 }

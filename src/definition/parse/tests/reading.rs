@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::*;
 use crate::definition::{
-    Delay, Durability, ErrorClass, FailFast, InputKind, Jitter, JoinDefinition, OnCrash,
-    OutputKind, SecretSource, StepDefinition, Tolerate, VerbDefinition,
+    Delay, Durability, ErrorClass, FailFast, InputKind, Jitter, JoinDefinition, KeepTime, OnCrash,
+    OutputKind, RetentionKeys, SecretSource, StepDefinition, Tolerate, VerbDefinition,
 };
 use crate::id::Name;
 
@@ -21,54 +21,60 @@ fn the_smallest_workflow_is_one_step() {
     check_read(
         "[steps.hello]\nrun = 'echo hello'\n",
         expect![[r#"
-        Definition {
-            name: Spanned {
-                value: flow,
-                span: 0..0,
-            },
-            description: None,
-            labels: {},
-            timeout: None,
-            durability: None,
-            fail_fast: Off,
-            max_parallel: None,
-            priority: 0,
-            pipeline: [],
-            input: {},
-            output: {},
-            secrets: {},
-            steps: {
-                hello: StepDefinition {
-                    span: 7..12,
-                    verb: Shell(
-                        Spanned {
-                            value: "echo hello",
-                            span: 20..32,
-                        },
-                    ),
-                    depends_on: [],
-                    when: None,
-                    join: None,
-                    for_each: None,
-                    max_parallel: None,
-                    max_items: None,
-                    tolerate: None,
-                    with: None,
-                    env: {},
-                    stdin: None,
-                    output: Default,
-                    retry: [],
-                    timeout: None,
-                    start_within: None,
-                    allow_failure: false,
-                    on_crash: Rerun,
-                    queue: None,
-                    priority: None,
-                    idempotency_key: None,
+            Definition {
+                name: Spanned {
+                    value: flow,
+                    span: 0..0,
                 },
-            },
-        }
-    "#]],
+                description: None,
+                labels: {},
+                timeout: None,
+                durability: None,
+                fail_fast: Off,
+                max_parallel: None,
+                priority: 0,
+                pipeline: [],
+                input: {},
+                output: {},
+                retention: RetentionKeys {
+                    keep: None,
+                    keep_min: None,
+                    keep_failed: None,
+                    keep_letters: None,
+                },
+                secrets: {},
+                steps: {
+                    hello: StepDefinition {
+                        span: 7..12,
+                        verb: Shell(
+                            Spanned {
+                                value: "echo hello",
+                                span: 20..32,
+                            },
+                        ),
+                        depends_on: [],
+                        when: None,
+                        join: None,
+                        for_each: None,
+                        max_parallel: None,
+                        max_items: None,
+                        tolerate: None,
+                        with: None,
+                        env: {},
+                        stdin: None,
+                        output: Default,
+                        retry: [],
+                        timeout: None,
+                        start_within: None,
+                        allow_failure: false,
+                        on_crash: Rerun,
+                        queue: None,
+                        priority: None,
+                        idempotency_key: None,
+                    },
+                },
+            }
+        "#]],
     );
 }
 
@@ -100,6 +106,22 @@ fn all_keys_of_a_workflow_are_read() {
     assert_eq!(flow.secrets["f"].value, SecretSource::File("/run/f".to_owned()));
     assert_eq!(flow.steps.keys().map(Name::as_str).collect::<Vec<_>>(), ["b", "a"]);
     assert_eq!(flow.labels["team"], "x");
+}
+
+#[test]
+fn retention_is_read() {
+    let retention = |keys: &str| read(&format!("{keys}\n[steps.a]\nrun = 'x'\n")).retention;
+    assert_eq!(retention(""), RetentionKeys::default());
+    let days = |days: u64| Some(KeepTime::For(Duration::from_secs(days * 86_400)));
+    let expected = RetentionKeys {
+        keep: days(7),
+        keep_min: Some(0),
+        keep_failed: days(0),
+        keep_letters: Some(KeepTime::Forever),
+    };
+    let written =
+        "[retention]\nkeep = '1w'\nkeep_min = 0\nkeep_failed = '0s'\nkeep_letters = 'forever'";
+    assert_eq!(retention(written), expected);
 }
 
 #[test]
@@ -170,10 +192,8 @@ fn requests_are_read_from_dotted_keys_too() {
     assert_eq!(http.json.unwrap().value, json!({ "text": "${{ input }}" }));
     assert_eq!(http.expect, [(201, 201), (300, 399), (404, 410)]);
     assert_eq!(http.max_size, Some(2 << 20));
-    assert_eq!(
-        (http.headers["A"].value.clone(), http.query["q"].value.clone()),
-        (json!(1), json!(true))
-    );
+    assert_eq!(http.headers["A"].value, json!(1));
+    assert_eq!(http.query["q"].value, json!(true));
 }
 
 #[test]
@@ -198,7 +218,7 @@ fn defaults_are_merged_in() {
     );
     assert_eq!((own.retry[0].attempts, own.retry[0].jitter), (4, Jitter::None));
     assert_eq!(own.retry[0].on, [ErrorClass::Timeout]);
-    assert_eq!(own.retry[0].max_delay, Duration::from_secs(3 * 3_600));
+    assert_eq!(own.retry[0].longest_delay(), Duration::from_secs(3 * 3_600));
     assert_eq!(own.timeout.as_ref().unwrap().value, Duration::from_secs(1));
     assert_eq!((named.retry[0].attempts, named.retry[0].on.len()), (9, 0));
     assert_eq!((rules.retry.len(), rules.retry[0].delay), (2, Delay::RetryAfter));

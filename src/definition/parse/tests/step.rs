@@ -4,7 +4,8 @@ use super::*;
 fn keys_of_a_later_version_are_refused_by_name() {
     check_step(
         "run = 'x'\nchunk = 1\nheartbeat = '1s'\nreconcile = 'x'\nundo = {}\nrepeat = {}\n\
-         rate_limit = 'x'\nlock = 'x'\ncache = {}\non_exhausted = 'park'",
+         rate_limit = 'x'\nlock = 'x'\ncache = {}\ntitle = 'x'\ndescription = 'x'\n\
+         cwd = 'x'\nshell = 'bash'\ngrace = '1s'\nstuck_after = '1s'\ncrashes = 1\ndetach = true\non_exhausted = 'park'",
         expect![[r#"
             not-supported-yet at "chunk": step `a`: `chunk` is not supported yet -> take it out for now
             not-supported-yet at "heartbeat": step `a`: `heartbeat` is not supported yet -> take it out for now
@@ -14,6 +15,14 @@ fn keys_of_a_later_version_are_refused_by_name() {
             not-supported-yet at "rate_limit": step `a`: `rate_limit` is not supported yet -> take it out for now
             not-supported-yet at "lock": step `a`: `lock` is not supported yet -> take it out for now
             not-supported-yet at "cache": step `a`: `cache` is not supported yet -> take it out for now
+            not-supported-yet at "title": step `a`: `title` is not supported yet -> take it out for now
+            not-supported-yet at "description": step `a`: `description` is not supported yet -> take it out for now
+            not-supported-yet at "cwd": step `a`: `cwd` is not supported yet -> take it out for now
+            not-supported-yet at "shell": step `a`: `shell` is not supported yet -> take it out for now
+            not-supported-yet at "grace": step `a`: `grace` is not supported yet -> take it out for now
+            not-supported-yet at "stuck_after": step `a`: `stuck_after` is not supported yet -> take it out for now
+            not-supported-yet at "crashes": step `a`: `crashes` is not supported yet -> take it out for now
+            not-supported-yet at "detach": step `a`: `detach` is not supported yet -> take it out for now
             not-supported-yet at "'park'": step `a`: `on_exhausted = "park"` is not supported yet -> take it out for now
         "#]],
     );
@@ -86,13 +95,13 @@ fn values_have_their_types() {
     check_step(
         "task = 'x'\nwith = { a = [nan], b = 99999999999999999999999 }",
         expect![[r#"
-        bad-number at "{ a = [nan], b = 99999999999999999999999 }": step `a`: `with` holds nan, which is no JSON number -> write it as a string, or use a number of 64 bits
+        bad-number at "{ a = [nan], b = 99999999999999999999999 }": step `a`: `with` holds nan, which is not a JSON number -> write it as a string, or use a number of 64 bits
     "#]],
     );
     check_step(
         "task = 'x'\nwith = { a = -inf }",
         expect![[r#"
-        bad-number at "{ a = -inf }": step `a`: `with` holds -inf, which is no JSON number -> write it as a string, or use a number of 64 bits
+        bad-number at "{ a = -inf }": step `a`: `with` holds -inf, which is not a JSON number -> write it as a string, or use a number of 64 bits
     "#]],
     );
 }

@@ -14,19 +14,42 @@ fn ten_mistakes_are_ten_problems_in_their_order() {
 #[test]
 fn every_key_of_a_later_version_is_refused_by_name() {
     check_lines(
-        "[on.schedule]\ncron = '* * * * *'\n[dedupe]\nkey = 'x'\n[concurrency]\nlimit = 1\n\
-         [on_success.a]\n[on_failure.a]\n[finally.a]\n[alert]\n[retention]\n[[test]]\nname = 'a'\n",
+        "undo_on = ['cancel']\n[on.schedule]\ncron = '* * * * *'\n[dedupe]\nkey = 'x'\n[concurrency]\nlimit = 1\n\
+         [on_success.a]\n[on_failure.a]\n[on_cancel.a]\n[finally.a]\n[alert]\n[[test]]\nname = 'a'\n[defaults]\nshell = 'bash'\n",
         expect![[r#"
+            not-supported-yet at "undo_on": `undo_on` is not supported yet -> take it out for now
             not-supported-yet at "on": `on` is not supported yet -> take it out for now
             not-supported-yet at "dedupe": `dedupe` is not supported yet -> take it out for now
             not-supported-yet at "concurrency": `concurrency` is not supported yet -> take it out for now
             not-supported-yet at "on_success": `on_success` is not supported yet -> take it out for now
             not-supported-yet at "on_failure": `on_failure` is not supported yet -> take it out for now
+            not-supported-yet at "on_cancel": `on_cancel` is not supported yet -> take it out for now
             not-supported-yet at "finally": `finally` is not supported yet -> take it out for now
             not-supported-yet at "alert": `alert` is not supported yet -> take it out for now
-            not-supported-yet at "retention": `retention` is not supported yet -> take it out for now
             not-supported-yet at "test": `test` is not supported yet -> take it out for now
+            not-supported-yet at "shell": `[defaults]`: `shell` is not supported yet -> take it out for now
         "#]],
+    );
+}
+
+#[test]
+fn what_is_kept_is_a_time_or_forever() {
+    check_lines(
+        "[retention]\nkeep = '30 days'\nkeep_min = 2_000_000\nkeep_failed = 30\nkeep_letters = 'Forever'\nkeep_last = 5\n\
+         [steps.a]\nrun = 'x'\n",
+        expect![[r#"
+            bad-duration at "'30 days'": `retention.keep`: `days` is not a unit of time -> write a duration such as "30d", or "forever"
+            out-of-range at "2_000_000": `retention.keep_min` must be at most 1000000
+            wrong-type at "30": `retention.keep_failed` must be a duration such as "30d", or "forever", not the number 30
+            bad-duration at "'Forever'": `retention.keep_letters`: `Forever` is not a duration -> write a duration such as "30d", or "forever"
+            unknown-key at "keep_last": unknown key `retention.keep_last` in workflow -> did you mean `keep_min`?
+        "#]],
+    );
+    check_lines(
+        "retention = '30d'\n[steps.a]\nrun = 'x'\n",
+        expect![[r#"
+        wrong-type at "'30d'": `retention` must be a table, not the string "30d"
+    "#]],
     );
 }
 
@@ -265,10 +288,9 @@ fn what_stands_twice_is_named_in_inline_and_dotted_tables_too() {
     check_lines(
         "[steps.a.steps.b]\n[steps.a.steps.b]\n",
         expect![[r#"
-        not-supported-yet at "steps": step `a`: `steps` without `for_each` is not supported yet -> add `for_each`
-        duplicate-key at "b": step `a.b` is defined twice -> give one of them another name, or take it out
-        missing-verb at "b": step `a.b` has no verb -> say what it does: `task`, `run`, `http`, `sleep` or `steps`
-    "#]],
+            duplicate-key at "b": step `a.b` is defined twice -> give one of them another name, or take it out
+            missing-verb at "b": step `a.b` has no verb -> say what it does: `task`, `run`, `http`, `sleep` or `steps`
+        "#]],
     );
     check_lines(
         "steps.a.run = 'x'\nsteps.a = { run = 'x' }\n",

@@ -55,12 +55,13 @@ fn a_step_has_exactly_one_verb() {
 fn verbs_of_a_later_version_are_refused_by_name() {
     check_lines(
         "[steps.a]\nworkflow = 'x'\n[steps.b]\npublish = 'x'\n[steps.c]\napprove = 'x'\n[steps.d]\n\
-         wait_for = {}\n",
+         wait_for = {}\n[steps.e]\nfail = 'x'\n",
         expect![[r#"
             not-supported-yet at "workflow": step `a`: `workflow` is not supported yet -> take it out for now
             not-supported-yet at "publish": step `b`: `publish` is not supported yet -> take it out for now
             not-supported-yet at "approve": step `c`: `approve` is not supported yet -> take it out for now
             not-supported-yet at "wait_for": step `d`: `wait_for` is not supported yet -> take it out for now
+            not-supported-yet at "fail": step `e`: `fail` is not supported yet -> take it out for now
         "#]],
     );
 }
@@ -202,8 +203,8 @@ fn the_parts_of_a_request_are_checked() {
         "http = { url = 'http://x', expect = [200, '2xx', '200-204', 99, '6xx', 'ok', 2.5] }",
         expect![[r#"
             out-of-range at "99": step `a`: `http.expect[3]` must be at least 100
-            out-of-range at "'6xx'": step `a`: `http.expect[4]`: `6xx` is no status -> write 200, "2xx" or "200-204"
-            out-of-range at "'ok'": step `a`: `http.expect[5]`: `ok` is no status -> write 200, "2xx" or "200-204"
+            out-of-range at "'6xx'": step `a`: `http.expect[4]`: `6xx` is not a status -> write 200, "2xx" or "200-204"
+            out-of-range at "'ok'": step `a`: `http.expect[5]`: `ok` is not a status -> write 200, "2xx" or "200-204"
             wrong-type at "2.5": step `a`: `http.expect[6]` must be a status such as 200, or "2xx", not the number 2.5
         "#]],
     );

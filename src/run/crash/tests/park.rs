@@ -36,14 +36,14 @@ fn a_parked_step_waits_for_a_person_who_replays_it() {
               ready charge
               ready other
                 dispatch charge try 1 #1, durable
-                dispatch other try 1 #1
+                dispatch other try 1 #2
             > start charge
               started charge
             > die
               crashed charge
               parked charge
-                bury charge
-                dispatch other try 1 #1, durable
+                add letter charge #1
+                dispatch other try 1 #2, durable
             > show
               running
                 charge parked: the process died while it ran: a person must decide
@@ -59,21 +59,21 @@ fn a_parked_step_waits_for_a_person_who_replays_it() {
             > replay charge {"edited":true}
               replayed charge: charge
               ready charge
-                exhume charge
-                dispatch charge try 1 #2, durable
+                remove letter charge #1
+                dispatch charge try 1 #3, durable
             > ok charge 1
               succeeded charge 1
               ready ship
-                dispatch ship try 1 #1
+                dispatch ship try 1 #4
             > ok ship
               succeeded ship null
               ended succeeded {"other":null,"ship":null}
                 end
             > attempts
               charge try 1 #1 0ms..0ms Crashed
-              charge try 1 #2 10ms..20ms Succeeded
-              other try 1 #1 0ms..10ms Succeeded
-              ship try 1 #1 20ms..30ms Succeeded
+              charge try 1 #3 10ms..20ms Succeeded
+              other try 1 #2 0ms..10ms Succeeded
+              ship try 1 #4 20ms..30ms Succeeded
         "#]],
     );
 }
@@ -94,18 +94,18 @@ fn a_parked_step_can_be_given_up_or_cancelled() {
               ready charge
               ready other
                 dispatch charge try 1 #1, durable
-                dispatch other try 1 #1
+                dispatch other try 1 #2
             > start charge
               started charge
             > die
               crashed charge
               parked charge
-                bury charge
-                dispatch other try 1 #1, durable
+                add letter charge #1
+                dispatch other try 1 #2, durable
             > give-up charge
               failed charge permanent: no use
               blocked ship by charge
-                exhume charge
+                remove letter charge #1
             > ok other
               succeeded other null
               ended failed null permanent: step `charge` failed: no use
@@ -126,14 +126,14 @@ fn a_parked_step_can_be_given_up_or_cancelled() {
               ready charge
               ready other
                 dispatch charge try 1 #1, durable
-                dispatch other try 1 #1
+                dispatch other try 1 #2
             > start charge
               started charge
             > die
               crashed charge
               parked charge
-                bury charge
-                dispatch other try 1 #1, durable
+                add letter charge #1
+                dispatch other try 1 #2, durable
             > ok other
               succeeded other null
             > cancel
@@ -141,7 +141,7 @@ fn a_parked_step_can_be_given_up_or_cancelled() {
               cancelled charge
               cancelled ship
               ended cancelled null
-                exhume charge
+                remove letter charge #1
                 end
         "#]],
     );

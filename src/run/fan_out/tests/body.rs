@@ -24,38 +24,38 @@ fn a_body_runs_once_for_each_item() {
         "#,
         r#"
         accept 0s {"list":[0,1]}
-        ok files.fetch[0] "f0"
-        ok files.count[0] 10
-        ok files.fetch[1] "f1"
-        ok files.clean[1] "c1"
-        ok files.count[1] 11
+        ok files[0].fetch "f0"
+        ok files[0].count 10
+        ok files[1].fetch "f1"
+        ok files[1].clean "c1"
+        ok files[1].count 11
         show
         "#,
         expect![[r#"
               accepted
               began
               fanned_out files [0, 1]
-              ready files.fetch[0]
-                dispatch files.fetch[0] try 1 #1
-            > ok files.fetch[0] "f0"
-              succeeded files.fetch[0] "f0"
-              skipped files.clean[0]: when
-              ready files.count[0]
-                dispatch files.count[0] try 1 #1
-            > ok files.count[0] 10
-              succeeded files.count[0] 10
-              ready files.fetch[1]
-                dispatch files.fetch[1] try 1 #1
-            > ok files.fetch[1] "f1"
-              succeeded files.fetch[1] "f1"
-              ready files.clean[1]
-                dispatch files.clean[1] try 1 #1
-            > ok files.clean[1] "c1"
-              succeeded files.clean[1] "c1"
-              ready files.count[1]
-                dispatch files.count[1] try 1 #1
-            > ok files.count[1] 11
-              succeeded files.count[1] 11
+              ready files[0].fetch
+                dispatch files[0].fetch try 1 #1
+            > ok files[0].fetch "f0"
+              succeeded files[0].fetch "f0"
+              skipped files[0].clean: when
+              ready files[0].count
+                dispatch files[0].count try 1 #2
+            > ok files[0].count 10
+              succeeded files[0].count 10
+              ready files[1].fetch
+                dispatch files[1].fetch try 1 #3
+            > ok files[1].fetch "f1"
+              succeeded files[1].fetch "f1"
+              ready files[1].clean
+                dispatch files[1].clean try 1 #4
+            > ok files[1].clean "c1"
+              succeeded files[1].clean "c1"
+              ready files[1].count
+                dispatch files[1].count try 1 #5
+            > ok files[1].count 11
+              succeeded files[1].count 11
               gathered files [{"fetch":"f0","count":10},{"fetch":"f1","clean":"c1","count":11}]
               ended succeeded [{"fetch":"f0","count":10},{"fetch":"f1","clean":"c1","count":11}]
                 end
@@ -88,37 +88,37 @@ fn an_item_fails_with_any_step_of_its_body() {
         depends_on = ["fetch"]
         "#,
         "
-        fail files.fetch[0] boom
-        ok files.fetch[1] 1
-        fail files.nice[1] boom
-        ok files.count[1] 2
+        fail files[0].fetch boom
+        ok files[1].fetch 1
+        fail files[1].nice boom
+        ok files[1].count 2
         show
         ",
         expect![[r#"
               accepted
               began
               fanned_out files [0, 1]
-              ready files.fetch[0]
-              ready files.fetch[1]
-                dispatch files.fetch[0] try 1 #1
-                dispatch files.fetch[1] try 1 #1
-            > fail files.fetch[0] boom
-              attempt_failed files.fetch[0] boom: no luck
-              failed files.fetch[0] boom: no luck
-              blocked files.nice[0] by files.fetch
-              blocked files.count[0] by files.fetch
-                bury files.fetch[0]
-            > ok files.fetch[1] 1
-              succeeded files.fetch[1] 1
-              ready files.nice[1]
-              ready files.count[1]
-                dispatch files.nice[1] try 1 #1
-                dispatch files.count[1] try 1 #1
-            > fail files.nice[1] boom
-              attempt_failed files.nice[1] boom: no luck
-              failed files.nice[1] boom: no luck
-            > ok files.count[1] 2
-              succeeded files.count[1] 2
+              ready files[0].fetch
+              ready files[1].fetch
+                dispatch files[0].fetch try 1 #1
+                dispatch files[1].fetch try 1 #2
+            > fail files[0].fetch boom
+              attempt_failed files[0].fetch boom: no luck
+              failed files[0].fetch boom: no luck
+              blocked files[0].nice by files.fetch
+              blocked files[0].count by files.fetch
+                add letter files[0].fetch #1
+            > ok files[1].fetch 1
+              succeeded files[1].fetch 1
+              ready files[1].nice
+              ready files[1].count
+                dispatch files[1].nice try 1 #3
+                dispatch files[1].count try 1 #4
+            > fail files[1].nice boom
+              attempt_failed files[1].nice boom: no luck
+              failed files[1].nice boom: no luck
+            > ok files[1].count 2
+              succeeded files[1].count 2
               gathered files [null,{"fetch":1,"count":2}]
               ended succeeded [null,{"fetch":1,"count":2}]
                 end

@@ -47,23 +47,23 @@ fn the_first_success_wins_the_race_and_the_losers_are_cancelled() {
               ready c
               ready shared
                 dispatch a try 1 #1
-                dispatch long try 1 #1
-                dispatch c try 1 #1
-                dispatch shared try 1 #1
+                dispatch long try 1 #2
+                dispatch c try 1 #3
+                dispatch shared try 1 #4
             > start long
               started long
             > fail c boom
               attempt_failed c boom: no luck
-              retry_scheduled c at 908ms
-                arm retry c at 908ms
+              retry_scheduled c at 576ms
+                arm retry c at 576ms
             > ok a
               succeeded a null
               cancelled b
               cancelled c
               cancelled long
               ready winner
-                abort long #1
-                dispatch winner try 1 #1
+                abort long #2
+                dispatch winner try 1 #5
             > late long 1
               nothing
             > ok winner
@@ -71,7 +71,7 @@ fn the_first_success_wins_the_race_and_the_losers_are_cancelled() {
             > ok shared
               succeeded shared null
               ready other
-                dispatch other try 1 #1
+                dispatch other try 1 #6
             > ok other
               succeeded other null
               ended succeeded {"winner":null,"other":null}
@@ -118,12 +118,12 @@ fn a_count_that_cannot_be_reached_blocks() {
               ready b
               ready c
                 dispatch a try 1 #1
-                dispatch b try 1 #1
-                dispatch c try 1 #1
+                dispatch b try 1 #2
+                dispatch c try 1 #3
             > fail a boom
               attempt_failed a boom: no luck
               failed a boom: no luck
-                bury a
+                add letter a #1
             > ok b
               succeeded b null
             > fail c boom
@@ -131,7 +131,7 @@ fn a_count_that_cannot_be_reached_blocks() {
               failed c boom: no luck
               blocked two by a
               ended failed null boom: step `a` failed: no luck
-                bury c
+                add letter c #3
                 end
             > show
               failed

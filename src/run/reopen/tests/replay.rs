@@ -28,24 +28,24 @@ fn the_replay_of_a_dead_letter_goes_on_in_a_live_run() {
               succeeded a 1
               ready b
               ready d
-                dispatch b try 1 #1
-                dispatch d try 1 #1
+                dispatch b try 1 #2
+                dispatch d try 1 #3
             > fail b boom
               attempt_failed b boom: no luck
               failed b boom: no luck
               blocked c by b
-                bury b
+                add letter b #2
             > replay c
               nothing
             > replay b {"x":1}
               replayed b: b c
               ready b
-                exhume b
-                dispatch b try 1 #2
+                remove letter b #2
+                dispatch b try 1 #4
             > ok b 2
               succeeded b 2
               ready c
-                dispatch c try 1 #1
+                dispatch c try 1 #5
             > ok d
               succeeded d null
             > ok c
@@ -86,46 +86,46 @@ fn a_retry_of_a_fan_out_runs_the_failed_items_only() {
               began
               fanned_out each [10, 11, 12]
                 dispatch each[0] try 1 #1
-                dispatch each[1] try 1 #1
-                dispatch each[2] try 1 #1
+                dispatch each[1] try 1 #2
+                dispatch each[2] try 1 #3
             > ok each[0] 0
               succeeded each[0] 0
             > fail each[1] boom
               attempt_failed each[1] boom: no luck
               failed each[1] boom: no luck
-                bury each[1]
+                add letter each[1] #2
             > fail each[2] boom
               attempt_failed each[2] boom: no luck
               failed each[2] boom: no luck
               failed each boom: 2 of 3 items failed; item 1: no luck
               blocked after by each
               ended failed null boom: step `each` failed: 2 of 3 items failed; item 1: no luck
-                bury each[2]
+                add letter each[2] #3
                 end
             > retry failed
               reopened each each[1] each[2] after
-                exhume each[1]
-                exhume each[2]
-                dispatch each[1] try 1 #2
-                dispatch each[2] try 1 #2
+                remove letter each[1] #2
+                remove letter each[2] #3
+                dispatch each[1] try 1 #4
+                dispatch each[2] try 1 #5
             > ok each[2] 2
               succeeded each[2] 2
             > ok each[1] 1
               succeeded each[1] 1
               gathered each [0,1,2]
               ready after
-                dispatch after try 1 #1
+                dispatch after try 1 #6
             > ok after
               succeeded after null
               ended succeeded null
                 end
             > attempts
               each[0] try 1 #1 0ms..10ms Succeeded
-              each[1] try 1 #1 10ms..20ms Failed boom
-              each[1] try 1 #2 40ms..50ms Succeeded
-              each[2] try 1 #1 20ms..30ms Failed boom
-              each[2] try 1 #2 30ms..40ms Succeeded
-              after try 1 #1 50ms..60ms Succeeded
+              each[1] try 1 #2 10ms..20ms Failed boom
+              each[1] try 1 #4 40ms..50ms Succeeded
+              each[2] try 1 #3 20ms..30ms Failed boom
+              each[2] try 1 #5 30ms..40ms Succeeded
+              after try 1 #6 50ms..60ms Succeeded
         "#]],
     );
 }
@@ -149,26 +149,26 @@ fn one_item_is_replayed_and_the_others_stay_failed() {
               began
               fanned_out each [10, 11, 12]
                 dispatch each[0] try 1 #1
-                dispatch each[1] try 1 #1
-                dispatch each[2] try 1 #1
+                dispatch each[1] try 1 #2
+                dispatch each[2] try 1 #3
             > ok each[0] 0
               succeeded each[0] 0
             > fail each[1] boom
               attempt_failed each[1] boom: no luck
               failed each[1] boom: no luck
-                bury each[1]
+                add letter each[1] #2
             > fail each[2] boom
               attempt_failed each[2] boom: no luck
               failed each[2] boom: no luck
               failed each boom: 2 of 3 items failed; item 1: no luck
               blocked after by each
               ended failed null boom: step `each` failed: 2 of 3 items failed; item 1: no luck
-                bury each[2]
+                add letter each[2] #3
                 end
             > replay each[1]
               replayed each[1]: each each[1] after
-                exhume each[1]
-                dispatch each[1] try 1 #2
+                remove letter each[1] #2
+                dispatch each[1] try 1 #4
             > ok each[1] 1
               succeeded each[1] 1
               failed each boom: 1 of 3 items failed; item 2: no luck
@@ -177,13 +177,13 @@ fn one_item_is_replayed_and_the_others_stay_failed() {
                 end
             > replay each[2]
               replayed each[2]: each each[2] after
-                exhume each[2]
-                dispatch each[2] try 1 #2
+                remove letter each[2] #3
+                dispatch each[2] try 1 #5
             > ok each[2] 2
               succeeded each[2] 2
               gathered each [0,1,2]
               ready after
-                dispatch after try 1 #1
+                dispatch after try 1 #6
             > ok after
               succeeded after null
               ended succeeded null
@@ -213,8 +213,8 @@ fn a_fan_out_that_is_asked_for_as_a_step_starts_anew() {
               began
               fanned_out each [10, 11, 12]
                 dispatch each[0] try 1 #1
-                dispatch each[1] try 1 #1
-                dispatch each[2] try 1 #1
+                dispatch each[1] try 1 #2
+                dispatch each[2] try 1 #3
             > ok each[0] 0
               succeeded each[0] 0
             > ok each[1] 1
@@ -223,7 +223,7 @@ fn a_fan_out_that_is_asked_for_as_a_step_starts_anew() {
               succeeded each[2] 2
               gathered each [0,1,2]
               ready after
-                dispatch after try 1 #1
+                dispatch after try 1 #4
             > ok after
               succeeded after null
               ended succeeded null
@@ -231,9 +231,9 @@ fn a_fan_out_that_is_asked_for_as_a_step_starts_anew() {
             > retry each
               reopened each after
               fanned_out each [10, 11, 12]
-                dispatch each[0] try 1 #2
-                dispatch each[1] try 1 #2
-                dispatch each[2] try 1 #2
+                dispatch each[0] try 1 #5
+                dispatch each[1] try 1 #6
+                dispatch each[2] try 1 #7
             > ok each[0] 10
               succeeded each[0] 10
             > ok each[1] 11
@@ -242,20 +242,20 @@ fn a_fan_out_that_is_asked_for_as_a_step_starts_anew() {
               succeeded each[2] 12
               gathered each [10,11,12]
               ready after
-                dispatch after try 1 #2
+                dispatch after try 1 #8
             > ok after
               succeeded after null
               ended succeeded null
                 end
             > attempts
               each[0] try 1 #1 0ms..10ms Succeeded
-              each[0] try 1 #2 40ms..50ms Succeeded
-              each[1] try 1 #1 10ms..20ms Succeeded
-              each[1] try 1 #2 50ms..60ms Succeeded
-              each[2] try 1 #1 20ms..30ms Succeeded
-              each[2] try 1 #2 60ms..70ms Succeeded
-              after try 1 #1 30ms..40ms Succeeded
-              after try 1 #2 70ms..80ms Succeeded
+              each[0] try 1 #5 40ms..50ms Succeeded
+              each[1] try 1 #2 10ms..20ms Succeeded
+              each[1] try 1 #6 50ms..60ms Succeeded
+              each[2] try 1 #3 20ms..30ms Succeeded
+              each[2] try 1 #7 60ms..70ms Succeeded
+              after try 1 #4 30ms..40ms Succeeded
+              after try 1 #8 70ms..80ms Succeeded
         "#]],
     );
 }
@@ -286,7 +286,7 @@ fn dispatches_are_numbered_on_whatever_lists_come_between() {
             > ok list ["x"]
               succeeded list ["x"]
               fanned_out each ["x"]
-                dispatch each[0] try 1 #1
+                dispatch each[0] try 1 #2
             > ok each[0] 0
               succeeded each[0] 0
               gathered each [0]
@@ -295,7 +295,7 @@ fn dispatches_are_numbered_on_whatever_lists_come_between() {
             > retry list
               reopened list each
               ready list
-                dispatch list try 1 #2
+                dispatch list try 1 #3
             > ok list []
               succeeded list []
               fanned_out each []
@@ -305,85 +305,11 @@ fn dispatches_are_numbered_on_whatever_lists_come_between() {
             > retry list
               reopened list each
               ready list
-                dispatch list try 1 #3
+                dispatch list try 1 #4
             > ok list ["x"]
               succeeded list ["x"]
               fanned_out each ["x"]
-                dispatch each[0] try 1 #2
-        "#]],
-    );
-}
-
-#[test]
-fn a_step_of_a_body_is_replayed_with_what_is_behind_it() {
-    check(
-        r#"
-        [steps.files]
-        for_each = "[0, 1]"
-        tolerate = 0
-        max_parallel = 1
-        [steps.files.steps.fetch]
-        task = "t"
-        [steps.files.steps.count]
-        task = "t"
-        depends_on = ["fetch"]
-        "#,
-        "
-        fail files.fetch[0] boom
-        show
-        replay files.fetch[0]
-        ok files.fetch[0]
-        ok files.count[0] 0
-        ok files.fetch[1]
-        ok files.count[1] 1
-        show
-        ",
-        expect![[r#"
-              accepted
-              began
-              fanned_out files [0, 1]
-              ready files.fetch[0]
-                dispatch files.fetch[0] try 1 #1
-            > fail files.fetch[0] boom
-              attempt_failed files.fetch[0] boom: no luck
-              failed files.fetch[0] boom: no luck
-              blocked files.count[0] by files.fetch
-              failed files boom: 1 of 2 items failed; item 0: no luck
-              ended failed null boom: step `files` failed: 1 of 2 items failed; item 0: no luck
-                bury files.fetch[0]
-                end
-            > show
-              failed
-                files failed
-                  fetch failed
-                  count cancelled: it was not needed any more
-            > replay files.fetch[0]
-              replayed files.fetch[0]: files files.fetch[0] files.count[0] files.fetch[1] files.count[1]
-              ready files.fetch[0]
-                exhume files.fetch[0]
-                dispatch files.fetch[0] try 1 #2
-            > ok files.fetch[0]
-              succeeded files.fetch[0] null
-              ready files.count[0]
-                dispatch files.count[0] try 1 #1
-            > ok files.count[0] 0
-              succeeded files.count[0] 0
-              ready files.fetch[1]
-                dispatch files.fetch[1] try 1 #1
-            > ok files.fetch[1]
-              succeeded files.fetch[1] null
-              ready files.count[1]
-                dispatch files.count[1] try 1 #1
-            > ok files.count[1] 1
-              succeeded files.count[1] 1
-              gathered files [{"fetch":null,"count":0},{"fetch":null,"count":1}]
-              ended succeeded [{"fetch":null,"count":0},{"fetch":null,"count":1}]
-                end
-            > show
-              succeeded
-                files succeeded
-                  fetch succeeded
-                  count succeeded
+                dispatch each[0] try 1 #5
         "#]],
     );
 }

@@ -2,24 +2,31 @@
 
 use std::collections::BTreeSet;
 
-use super::super::sketch::{JoinSketch, VerbSketch};
+use serde_json::{Value, json};
+
+use super::super::sketch::{JoinSketch, List, VerbSketch};
 use super::super::world::World;
 use super::super::{Checked, ensure};
+use crate::run::unit::{AttemptEnd, Phase};
 use crate::run::{Event, RetryFrom, StepState, Unit};
 
 impl World {
     /// I3: whoever is handed out has what it waits for.
     pub(in crate::run::simulation) fn check_dependencies(&self, unit: Unit) -> Checked {
         let (step, _) = self.sketched(unit);
-        if unit.has_item() && matches!(step.verb, VerbSketch::Each(_)) {
+        if self.run.is_own_verb(unit) {
             return Ok(());
         }
-        let states = step.needs().into_iter().map(|need| self.sibling(unit, need));
-        let ended = states.clone().filter(|need| self.state(*need).is_end()).count();
-        let won = states.filter(|need| self.state(*need) == StepState::Succeeded).count();
+        let state = |place| self.state(self.sibling(unit, place));
+        let counted = step.counted();
+        let has_ended = |place: &usize| state(*place).is_end();
+        let won = counted.iter().filter(|place| state(**place) == StepState::Succeeded).count();
+        let mut needs = step.needs().into_iter();
         let enough = match step.join {
-            JoinSketch::All | JoinSketch::Settled => ended == step.needs().len(),
-            JoinSketch::Count(wanted) => won >= wanted,
+            JoinSketch::All | JoinSketch::Settled => needs.all(|place| has_ended(&place)),
+            JoinSketch::Count(wanted) => {
+                won >= wanted && needs.all(|at| counted.contains(&at) || has_ended(&at))
+            }
         };
         ensure!(enough || self.witness.era > 0, "I3: {unit:?} starts before what it waits for");
         Ok(())
@@ -28,12 +35,14 @@ impl World {
     /// I4: what follows a failed attempt is what its rules say.
     pub(in crate::run::simulation) fn check_verdict(&mut self, event: &Event) -> Checked {
         if let Event::Failed { unit, .. } = event
-            && !unit.has_item()
+            && unit.is_top()
             && self.sketch.fail_fast != "off"
             && !self.sketched(*unit).0.allowed
         {
             self.witness.stopped = true;
         }
+        self.check_list(event)?;
+        self.check_parked(event)?;
         let (unit, due) = if let Event::RetryScheduled { unit, due, .. } = event {
             (*unit, Some(*due))
         } else if let Event::Failed { unit, .. } = event {
@@ -68,11 +77,39 @@ impl World {
             }
             (None, Some((_, longest))) => {
                 let by_rule = |rule: u64| ended.after(millis(longest)) > first.after(millis(rule));
-                let cut = self.is_stopped() || unit.has_item();
+                let cut = self.is_stopped() || !unit.is_top();
                 ensure!(cut || within.is_some_and(by_rule), "{unit:?} had a try left");
                 Ok(())
             }
         }
+    }
+
+    /// The list of a fan-out is the one that its expression gives.
+    fn check_list(&self, event: &Event) -> Checked {
+        let Event::FannedOut { unit, items, .. } = event else { return Ok(()) };
+        let VerbSketch::Each(each) = &self.sketched(*unit).0.verb else {
+            return Err(format!("{unit:?} has no list"));
+        };
+        let expected = match each.list {
+            List::Literal(items) => (0..items).map(|item| json!(item)).collect(),
+            List::Nothing => return Err(format!("{unit:?} is a group")),
+            List::Output(step) => {
+                let output = self.output(self.sibling(*unit, step)).ok_or("no list")?;
+                output["list"].as_array().unwrap().clone()
+            }
+        };
+        let items: Vec<Value> = items.iter().map(|item| item.parse().unwrap()).collect();
+        ensure!(items == expected, "{unit:?} has the list {items:?}, not {expected:?}");
+        Ok(())
+    }
+
+    /// What is to be parked after a crash does not start again by itself.
+    fn check_parked(&self, event: &Event) -> Checked {
+        let Event::Ready { unit, .. } = event else { return Ok(()) };
+        let has_crashed = self.shadow.phase(*unit) == Phase::Judged(AttemptEnd::Crashed);
+        let parks = self.sketched(*unit).0.parks && self.is_task(*unit);
+        ensure!(!(has_crashed && parks), "{unit:?} starts again without a person");
+        Ok(())
     }
 
     /// Whoever opens a run again opens what belongs to it.
@@ -82,7 +119,7 @@ impl World {
             return Ok(());
         }
         for place in 0..self.sketch.steps.len() {
-            let unit = Unit::of(self.witness.node(place));
+            let unit = Unit::top(self.witness.node(place));
             let state = self.shadow.unit_state(&self.plan, unit);
             let opened = units.contains(&unit);
             let expected = match from {
@@ -94,6 +131,19 @@ impl World {
             ensure!(opened == expected, "{unit:?} was {state:?}, and opened: {opened}");
         }
         Ok(())
+    }
+
+    /// Since when the units go on that are opened again and keep their scopes: what their
+    /// dependencies come to later does not concern them.
+    pub(in crate::run::simulation) fn kept_lists(
+        &self,
+        event: &Event,
+    ) -> Vec<(Unit, (u32, usize))> {
+        let (Event::Reopened { units, .. } | Event::Replayed { units, .. }) = event else {
+            return Vec::new();
+        };
+        let kept = units.iter().filter(|unit| self.shadow.phase(**unit) == Phase::SCOPES);
+        kept.filter_map(|unit| Some((*unit, *self.witness.begun.get(unit)?))).collect()
     }
 
     fn place_of(&self, node: crate::plan::NodeId) -> usize {

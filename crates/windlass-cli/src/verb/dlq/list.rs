@@ -69,7 +69,7 @@ fn grouped(groups: &[DeadLetterGroup], now: Timestamp) -> String {
         table.row([
             first(&group.cause),
             example.workflow.to_string(),
-            example.step.to_string(),
+            example.step_path(),
             group.count.to_string(),
             paint(BAD, &example.failure.class),
             plain::summary(&example.failure.message, MESSAGE_CHARS),
@@ -162,7 +162,7 @@ fn text(letter: &DeadLetter) -> String {
 
 /// The step or item of a letter.
 pub(super) fn place(letter: &DeadLetter) -> Place {
-    Place::new(None, letter.step.as_str(), letter.item)
+    Place::of(&letter.path)
 }
 
 /// The beginning of an id.
@@ -193,6 +193,7 @@ fn letter_object(letter: &DeadLetter) -> Value {
         "workflow": letter.workflow.as_str(),
         "definition": letter.definition.to_string(),
         "step": letter.step.as_str(),
+        "path": letter.path,
         "item": letter.item,
         "input": letter.input,
         "class": letter.failure.class.to_string(),

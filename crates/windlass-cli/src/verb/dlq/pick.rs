@@ -57,7 +57,7 @@ pub(super) async fn filter(
         let (key, value) = word.split_once(':').ok_or_else(|| unknown(word))?;
         match key {
             "workflow" => filter.workflow = Some(name(value)?),
-            "step" => filter.step = Some(name(value)?),
+            "step" => filter.step = Some(step(value)?),
             "queue" => filter.queue = Some(name(value)?),
             "class" => filter.class = Some(value.to_owned()),
             "run" => filter.run = Some(door::find_run(engine, value).await?.id),
@@ -70,6 +70,12 @@ pub(super) async fn filter(
 fn unknown(word: &str) -> Problem {
     Problem::usage(format!("`{word}` is not a filter of dead letters"))
         .help("write workflow:order, step:ship, class:timeout, queue:default or run:ID")
+}
+
+/// A step's id, or its path.
+fn step(value: &str) -> Result<String, Problem> {
+    value.split('.').try_for_each(|id| name(id).map(drop))?;
+    Ok(value.to_owned())
 }
 
 fn name(value: &str) -> Result<Name, Problem> {

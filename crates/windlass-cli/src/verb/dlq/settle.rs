@@ -2,8 +2,7 @@
 
 use std::io::{BufRead as _, IsTerminal as _};
 
-use serde_json::Value;
-use windlass::{DeadLetter, Engine};
+use windlass::{DeadLetter, Engine, Payload};
 
 use crate::args::Common;
 use crate::door::{self, Work};
@@ -34,7 +33,7 @@ pub(super) async fn replay(args: &ReplayArgs, common: Common) -> Result<Exit, Pr
 async fn replay_on(
     args: &ReplayArgs,
     common: Common,
-    (engine, input): (&Engine, Option<Value>),
+    (engine, input): (&Engine, Option<Payload>),
     interrupts: &mut Interrupts,
 ) -> Result<Exit, Problem> {
     let letters = pick::pick(engine, &args.which).await?;
@@ -45,7 +44,7 @@ async fn replay_on(
     runs.dedup();
     let mut steps = 0;
     for run in &runs {
-        steps += engine.plan_of(*run).await?.file_order.len();
+        steps += engine.plan_of(*run).await?.top().len();
     }
     let mut course = follower.course(engine, runs.len(), steps);
     for letter in &letters {
@@ -106,8 +105,9 @@ fn confirm(verb: &str, letters: &[DeadLetter], yes: bool) -> Result<(), Problem>
     Err(Problem::usage("nothing was done"))
 }
 
-fn json(text: &str) -> Result<Value, Problem> {
-    serde_json::from_str(text).map_err(|e| {
-        Problem::usage(format!("--set is not JSON: {e}")).help("write --set '{\"key\": 1}'")
+fn json(text: &str) -> Result<Payload, Problem> {
+    Payload::from_json(text.to_owned()).map_err(|error| {
+        let is = if error.is_json() { "refused: " } else { "" };
+        Problem::usage(format!("--set is {is}{error}")).help("write --set '{\"key\": 1}'")
     })
 }
