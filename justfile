@@ -42,7 +42,7 @@ test:
 
 # The engine's own tests once more as users run it: what is only fast there hangs only there.
 test-release:
-    cargo test --release --package windlass --lib --test engine --test supervision --test faults
+    cargo test --release --package windlass --lib --test engine --test supervision --test faults --test growth
 
 # The library beside a program that turns on other features of serde_json.
 features:

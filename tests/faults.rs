@@ -25,8 +25,6 @@ mod delays;
 mod evaluation;
 #[path = "faults/folders.rs"]
 mod folders;
-#[path = "faults/growth.rs"]
-mod growth;
 #[path = "faults/joins.rs"]
 mod joins;
 #[path = "faults/keys.rs"]

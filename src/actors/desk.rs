@@ -5,9 +5,12 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Waker;
 use std::time::Duration;
 
+use super::inbox::Inbox;
 use super::queue::Job;
+use super::shard::Request;
 use crate::clock::Timestamp;
 use crate::id::RunId;
 use crate::run::Unit;
@@ -65,7 +68,19 @@ struct State {
     polling: Option<Polling>,
     /// The signal of the attempt that is polled: one for all that are ready at once.
     cancel: CancelSignal,
-    wake: Option<Box<dyn Fn() + Send + Sync>>,
+    /// What is to be told to each shard.
+    reports: Vec<Vec<Request>>,
+    /// Of the worker.
+    waker: Option<Waker>,
+}
+
+impl State {
+    fn report(&mut self, shard: usize, report: Request) {
+        if self.reports.len() <= shard {
+            self.reports.resize_with(shard + 1, Vec::new);
+        }
+        self.reports[shard].push(report);
+    }
 }
 
 impl Desk {
@@ -74,17 +89,24 @@ impl Desk {
         Arc::new(Self { index, state, running, tally: Tally::default() })
     }
 
-    /// Names the worker to wake. What its predecessor was polling when it died is handed back.
-    pub(crate) fn attach(&self, wake: impl Fn() + Send + Sync + 'static) -> Option<Polling> {
+    /// What the worker's predecessor was polling when it died.
+    pub(crate) fn take_over(&self) -> Option<Polling> {
+        lock(&self.state).polling.take()
+    }
+
+    /// Names the worker to wake; whether there are jobs for it that have not begun.
+    pub(crate) fn attach(&self, waker: &Waker) -> bool {
         let mut state = lock(&self.state);
-        state.wake = Some(Box::new(wake));
-        state.polling.take()
+        if !state.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            state.waker = Some(waker.clone());
+        }
+        !state.jobs.is_empty()
     }
 
     /// Tells the worker that there is something for it.
     pub(crate) fn wake(&self) {
-        if let Some(wake) = &lock(&self.state).wake {
-            wake();
+        if let Some(waker) = &lock(&self.state).waker {
+            waker.wake_by_ref();
         }
     }
 
@@ -110,9 +132,21 @@ impl Desk {
         Some((job, state.cancel.clone()))
     }
 
-    /// The first poll has returned: whether its result still counts.
-    pub(crate) fn polled(&self) -> bool {
-        lock(&self.state).polling.take().is_none_or(|polling| !polling.ended)
+    /// The first poll has returned, and this is to be told to a shard: whether it still counts.
+    pub(crate) fn polled(&self, shard: usize, report: Request) -> bool {
+        let mut state = lock(&self.state);
+        let counts = state.polling.take().is_none_or(|polling| !polling.ended);
+        if counts {
+            state.report(shard, report);
+        }
+        counts
+    }
+
+    /// Tells the shards what has come of the attempts so far.
+    pub(crate) fn send_reports(&self, shards: &[Arc<Inbox<Request>>]) {
+        for (shard, reports) in shards.iter().zip(&mut lock(&self.state).reports) {
+            shard.send_all(reports);
+        }
     }
 
     /// Lets the watchdog look at the first poll that is under way, and mark it.
@@ -130,10 +164,21 @@ impl Desk {
         std::mem::take(&mut lock(&self.state).jobs)
     }
 
-    /// The attempt that is polled goes on in a task of its own; the signal that stops it.
-    pub(crate) fn spawned(&self, key: AttemptKey, heeds: bool) -> CancelSignal {
-        let cancel = lock(&self.state).cancel.clone();
+    /// The attempt that was polled goes on in a task of its own; the signal that stops it. Its start may
+    /// be to be told to a shard.
+    pub(crate) fn spawned(
+        &self,
+        key: AttemptKey,
+        heeds: bool,
+        started: Option<(usize, Request)>,
+    ) -> CancelSignal {
+        let mut state = lock(&self.state);
+        let cancel = state.cancel.clone();
         lock(&self.running).insert(key, Running { cancel: cancel.clone(), heeds });
+        if let Some((shard, report)) = started {
+            state.report(shard, report);
+        }
+        state.polling = None;
         cancel
     }
 

@@ -194,9 +194,15 @@ impl Queue {
         ready.stopped = true;
         for desk in &self.desks {
             drop(desk.take_jobs());
+            desk.wake();
         }
         drop(ready);
         self.room.notify_waiters();
+    }
+
+    /// Whether it hands out nothing more.
+    pub(crate) fn is_stopped(&self) -> bool {
+        lock(&self.ready).stopped
     }
 
     /// A job is not wanted any more, maybe one of those that come with it. It is with a worker, or else

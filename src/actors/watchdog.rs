@@ -1,8 +1,9 @@
 //! Sees a first poll that does not return: a handler that blocks or spins instead of waiting.
 //!
-//! A thread of its own, since such a handler may hold every thread of the runtime. It tells the
-//! shard that the attempt runs, hands back the jobs behind it, and ends the attempt by its timeout
-//! in the worker's place. It cannot stop the handler; the slot is lost until that returns.
+//! A thread of its own, since such a handler may hold every thread of the runtime. In the worker's
+//! place it tells the shards what has come of the attempts before and that this one runs, hands back
+//! the jobs behind it, and ends the attempt by its timeout. It cannot stop the handler; the slot is
+//! lost until that returns.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Weak};
@@ -84,6 +85,7 @@ fn look(shared: &Shared, queue: &Queue, desk: &Desk, seen: &mut Seen) {
     if matches!(input, Input::Finished { .. }) {
         desk.count(false, spent);
     }
+    desk.send_reports(&shared.shards);
     shared.shard_of(run).send(shard::Request::Input(run, input));
     queue.hand_back(desk);
 }

@@ -20,7 +20,6 @@ use super::shard;
 use super::shared::Shared;
 use crate::clock::{Clock, Timestamp};
 use crate::definition::{ErrorClass, format_duration};
-use crate::id::RunId;
 use crate::payload::Payload;
 use crate::plan::{Node, Plan, Verb};
 use crate::run::{self, AttemptSource, Failure, Input, index};
@@ -33,8 +32,8 @@ type Outcome = Result<Payload, Failure>;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Msg {
-    /// Something lies on the desk.
-    Work,
+    /// Serve the queue until it is stopped.
+    Serve,
 }
 
 pub(super) struct State {
@@ -46,40 +45,44 @@ pub(super) struct State {
     executor: Executor,
     plans: Vec<Option<Apart<Plan>>>,
     runs_folder: Option<Arc<Path>>,
-    /// What is to be told to each shard.
-    reports: Vec<Vec<shard::Request>>,
 }
 
 impl State {
-    /// Serves what it may take, until it has woken somebody: the task that a thread wakes last is
-    /// kept for that thread, so a handler that blocks must not be polled before it has had its turn.
-    fn work(&mut self, myself: &ActorRef<Msg>) {
+    /// Serves what it may take, until it has woken somebody: the task that a thread wakes last waits for
+    /// this thread alone, and a handler that blocks would keep it from its turn. What is left has the next
+    /// turn, behind those who were woken; it may be on another thread.
+    ///
+    /// Not a message for each turn, since an actor takes the next one without giving way, and not
+    /// tokio's `yield_now`, which keeps a task for its thread until that has nothing else to do.
+    fn turn(&mut self, context: &Context<'_>) -> Poll<()> {
         let now = self.shared.clock.now();
-        let has_jobs = self.desk.has_jobs();
+        let has_jobs = self.desk.attach(context.waker());
         if !has_jobs && !self.queue.claim(&self.desk, now) {
-            return;
+            return if self.queue.is_stopped() { Poll::Ready(()) } else { Poll::Pending };
         }
         if has_jobs || !self.queue.tell_of_room() {
             self.serve_all(now);
         }
-        if self.queue.claim(&self.desk, self.shared.clock.now()) {
+        let has_claimed = self.queue.claim(&self.desk, self.shared.clock.now());
+        if has_claimed {
             self.queue.tell_of_room();
         }
-        if self.desk.has_jobs() {
-            drop(myself.cast(Msg::Work));
+        if has_claimed || self.desk.has_jobs() || self.queue.is_stopped() {
+            context.waker().wake_by_ref();
         }
+        Poll::Pending
     }
 
     /// Serves what lies on the desk up to a handler that goes on in a task of its own, and tells the
     /// shards what came of it.
-    fn serve_all(&mut self, mut now: Timestamp) {
-        while let Some((job, plan, cancel)) = self.begin(now) {
-            let Some(ended) = self.serve(job, plan, cancel, now) else { break };
-            now = ended;
+    fn serve_all(&mut self, now: Timestamp) {
+        let mut ended = Some(now);
+        while let Some(now) = ended
+            && let Some((job, plan, cancel)) = self.begin(now)
+        {
+            ended = self.serve(job, plan, cancel, now);
         }
-        for (shard, reports) in self.shared.shards.iter().zip(&mut self.reports) {
-            shard.send_all(reports);
-        }
+        self.desk.send_reports(&self.shared.shards);
     }
 
     /// The next job, the plan of its workflow, and the signal that stops the attempt.
@@ -103,9 +106,8 @@ impl State {
         started: Timestamp,
     ) -> Option<Timestamp> {
         if job.start == StartRecord::Durable {
-            self.desk.polled();
-            let run = job.run;
-            self.report(run, shard::Request::RecordStart(Box::new(job), started));
+            let shard = self.shared.shard_index(job.run);
+            self.desk.polled(shard, shard::Request::RecordStart(Box::new(job), started));
             return Some(started);
         }
         let mut future = match self.start(&mut job, plan, cancel, started) {
@@ -116,7 +118,6 @@ impl State {
             Poll::Ready(outcome) => Some(self.ended(&job, started, outcome)),
             Poll::Pending => {
                 self.spawn(job, started, future);
-                self.desk.polled();
                 None
             }
         }
@@ -145,31 +146,27 @@ impl State {
         started(&self.executor, attempt)
     }
 
-    fn ended(&mut self, job: &Job, started: Timestamp, outcome: Outcome) -> Timestamp {
+    fn ended(&self, job: &Job, started: Timestamp, outcome: Outcome) -> Timestamp {
         let ended = self.shared.clock.now();
-        let is_told = outcome.is_err() && self.desk.is_told();
-        if self.desk.polled() {
-            self.desk.count(outcome.is_ok(), ended.since(started));
-            let input = ended_so(job, (started, ended), outcome, is_told);
-            self.report(job.run, shard::Request::Input(job.run, input));
+        let has_succeeded = outcome.is_ok();
+        let is_told = !has_succeeded && self.desk.is_told();
+        let input = ended_so(job, (started, ended), outcome, is_told);
+        let shard = self.shared.shard_index(job.run);
+        if self.desk.polled(shard, shard::Request::Input(job.run, input)) {
+            self.desk.count(has_succeeded, ended.since(started));
         }
         ended
-    }
-
-    fn report(&mut self, run: RunId, report: shard::Request) {
-        let shard = self.shared.shard_index(run);
-        self.reports[shard].push(report);
     }
 
     /// The attempt goes on in a task of its own.
     fn spawn(&mut self, job: Job, at: Timestamp, future: AttemptFuture) {
         let plan = plan_at(&self.shared, &mut self.plans, job.workflow).clone();
         let is_handler = matches!(plan.node(job.unit.node).verb, Verb::Task(_));
-        let cancel = self.desk.spawned(job.key(), is_handler);
-        if job.start == StartRecord::Lazy {
+        let started = (job.start == StartRecord::Lazy).then(|| {
             let input = Input::started(job.unit, job.dispatch, at);
-            self.report(job.run, shard::Request::Input(job.run, input));
-        }
+            (self.shared.shard_index(job.run), shard::Request::Input(job.run, input))
+        });
+        let cancel = self.desk.spawned(job.key(), is_handler, started);
         let (shared, queue, desk) =
             (Arc::clone(&self.shared), Arc::clone(&self.queue), Arc::clone(&self.desk));
         tokio::spawn(async move {
@@ -183,8 +180,6 @@ impl State {
             shared.shard_of(job.run).send(shard::Request::Input(job.run, input));
             queue.freed(&desk);
         });
-        // The task that a thread wakes last is kept for that thread: let it be one that does nothing.
-        tokio::spawn(async {});
     }
 }
 
@@ -294,20 +289,18 @@ impl Actor for WorkerActor {
         (shared, queue, index): Self::Arguments,
     ) -> Result<State, ActorProcessingErr> {
         let desk = Arc::clone(&queue.desks[index]);
-        let worker = myself.clone();
-        let lost = desk.attach(move || drop(worker.cast(Msg::Work)));
-        if let Some(polling) = lost {
+        if let Some(polling) = desk.take_over() {
             // Its predecessor died in this one.
             let (unit, dispatch) = (polling.key.unit, polling.key.dispatch);
             let input = Input::Interrupted { unit, dispatch };
             shared.shard_of(polling.key.run).send(shard::Request::Input(polling.key.run, input));
         }
-        drop(myself.cast(Msg::Work));
+        desk.send_reports(&shared.shards);
+        drop(myself.cast(Msg::Serve));
         Ok(State {
             executor: shared.executor.apart(),
             plans: Vec::new(),
             runs_folder: shared.runs_folder.as_deref().map(Arc::from),
-            reports: shared.shards.iter().map(|_| Vec::new()).collect(),
             shared,
             queue,
             desk,
@@ -316,12 +309,12 @@ impl Actor for WorkerActor {
 
     async fn handle(
         &self,
-        myself: ActorRef<Msg>,
+        _: ActorRef<Msg>,
         message: Msg,
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            Msg::Work => state.work(&myself),
+            Msg::Serve => poll_fn(|context| state.turn(context)).await,
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ use crate::payload::Payload;
 use crate::payload::scan::{Parts, unquoted};
 
 /// Smaller payloads are read again each time.
-const CACHED_BYTES_MIN: usize = 2 << 10;
+const CACHED_BYTES_MIN: usize = 512;
 
 /// The most payloads that a thread keeps, and the most bytes of them.
 const PAYLOADS_MAX: usize = 16;

@@ -96,3 +96,28 @@ async fn an_eager_run_evaluates_in_its_place() {
     let outcome = eager.run("w", numbers()).await.unwrap();
     assert_eq!(outcome.output.parse::<serde_json::Value>().unwrap(), json!({ "all": 2 }));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_evaluation_holds_no_other_run_up() {
+    let quick = "pipeline = [\"a\", \"b\", \"c\"]\n[steps.a]\ntask = \"same\"\n[steps.b]\n\
+                 task = \"same\"\n[steps.c]\ntask = \"same\"\n";
+    let builder = builder(LONG).shards(1).workflow_text("quick", quick).unwrap();
+    let engine = builder.start().await.unwrap();
+    let slow = engine.run("w", numbers()).await.unwrap();
+    let mut ended = 0;
+    let mut slow = std::pin::pin!(within(slow.wait()));
+    loop {
+        tokio::select! {
+            biased;
+            outcome = slow.as_mut() => {
+                assert_eq!(outcome.unwrap().state, RunState::Succeeded);
+                break;
+            }
+            state = async { engine.run("quick", 1).await.unwrap().wait().await } => {
+                assert_eq!(state.unwrap().state, RunState::Succeeded);
+                ended += 1;
+            }
+        }
+    }
+    assert!(ended >= 10, "only {ended} quick runs ended beside one that evaluates for long");
+}
