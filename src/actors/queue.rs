@@ -4,7 +4,10 @@
 //! without a message; an abort is made there too, before the cancel is answered. The actor answers
 //! questions. Its death loses nothing.
 
+mod class;
 mod ready;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::path::Path;

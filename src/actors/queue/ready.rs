@@ -1,10 +1,12 @@
 //! What is ready in a queue, and in which order it is handed out: by priority, and the longer
-//! something has waited the higher it counts, so that nothing starves.
+//! something has waited the higher it counts, so that nothing starves. Within a priority the runs
+//! take turns.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use super::Job;
+use super::class::Class;
 use crate::actors::desk::AttemptKey;
 use crate::clock::Timestamp;
 
@@ -15,10 +17,10 @@ const AGING: Duration = Duration::from_secs(10);
 /// are jobs.
 const ABORTED_STALE: usize = 64;
 
-/// Ready jobs, in order of arrival within each priority, and the workers that wait for some.
+/// Ready jobs by priority, and the workers that wait for some.
 #[derive(Debug, Default)]
 pub(super) struct Ready {
-    classes: BTreeMap<i16, VecDeque<Job>>,
+    classes: BTreeMap<i16, Class>,
     len: usize,
     /// Jobs that are not wanted any more, wherever they stand.
     aborted: HashSet<AttemptKey>,
@@ -46,7 +48,7 @@ impl Ready {
 
     pub(super) fn push(&mut self, job: Job) {
         self.len += 1;
-        self.classes.entry(job.priority).or_default().push_back(job);
+        self.classes.entry(job.priority).or_default().push(job);
     }
 
     /// Hands out so many jobs, those that count most now first.
@@ -55,10 +57,10 @@ impl Ready {
             && self.aborted.is_empty()
             && let Some(mut only) = self.classes.first_entry()
         {
-            let jobs = only.get_mut();
-            let taken = wanted.min(jobs.len());
-            to.extend(jobs.drain(..taken));
-            self.len -= taken;
+            let class = only.get_mut();
+            let before = to.len();
+            to.extend((0..wanted).map_while(|_| class.pop()));
+            self.len -= to.len() - before;
             return;
         }
         to.extend((0..wanted).map_while(|_| self.pop(now)));
@@ -80,7 +82,7 @@ impl Ready {
     fn pop_any(&mut self, now: Timestamp) -> Option<Job> {
         let class = self.first_class(now)?;
         let jobs = self.classes.get_mut(&class)?;
-        let job = jobs.pop_front();
+        let job = jobs.pop();
         if jobs.is_empty() && self.classes.len() > 1 {
             self.classes.remove(&class);
         }
@@ -93,7 +95,7 @@ impl Ready {
             let points = now.since(head.ready_at).as_micros() / AGING.as_micros();
             i64::from(class).saturating_add(i64::try_from(points).unwrap_or(i64::MAX))
         };
-        let heads = self.classes.iter().filter_map(|(class, jobs)| Some((*class, jobs.front()?)));
+        let heads = self.classes.iter().filter_map(|(class, jobs)| Some((*class, jobs.head()?)));
         heads.max_by_key(|(class, head)| score(*class, head)).map(|(class, _)| class)
     }
 
@@ -104,7 +106,8 @@ impl Ready {
         }
         self.aborted.insert(key);
         if self.aborted.len() > ABORTED_STALE + 2 * self.len {
-            let here: HashSet<_> = self.classes.values().flatten().map(Job::key).collect();
+            let here: HashSet<_> =
+                self.classes.values().flat_map(Class::jobs).map(Job::key).collect();
             self.aborted.retain(|key| here.contains(key));
         }
     }
@@ -117,6 +120,6 @@ impl Ready {
 
     /// When the job that has waited longest became ready.
     pub(super) fn oldest(&self) -> Option<Timestamp> {
-        self.classes.values().filter_map(|jobs| jobs.front()).map(|job| job.ready_at).min()
+        self.classes.values().filter_map(Class::oldest).min()
     }
 }
