@@ -9,6 +9,7 @@ pub(crate) mod dlq;
 pub(crate) mod drain;
 pub(crate) mod evaluator;
 pub(crate) mod hash;
+pub(crate) mod hold;
 pub(crate) mod hub;
 pub(crate) mod inbox;
 pub(crate) mod journal;

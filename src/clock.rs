@@ -113,6 +113,11 @@ pub fn format_date(date: &str, format: &str) -> Result<String, String> {
         .map_err(|cause| format!("the format `{format}`: {cause}"))
 }
 
+#[expect(clippy::disallowed_methods, reason = "this is `clock`")]
+fn system_instant() -> std::time::Instant {
+    std::time::Instant::now()
+}
+
 /// Tells the time: the wall clock as it was at the start, moved on by the runtime's monotonic clock.
 ///
 /// So it never runs backwards, and it follows tokio's paused time in tests.
@@ -120,6 +125,7 @@ pub fn format_date(date: &str, format: &str) -> Result<String, String> {
 pub struct Clock {
     base: Timestamp,
     origin: tokio::time::Instant,
+    is_paused: bool,
     /// What a simulation has set it to.
     #[cfg(test)]
     hand: Option<std::sync::Arc<std::sync::atomic::AtomicI64>>,
@@ -129,9 +135,12 @@ impl Clock {
     /// A clock that starts from the system's time.
     pub fn system() -> Self {
         let base = Timestamp(jiff::Timestamp::now().as_microsecond());
+        let (origin, begin) = (tokio::time::Instant::now(), system_instant());
+        while begin.elapsed().is_zero() {}
         Self {
             base,
-            origin: tokio::time::Instant::now(),
+            origin,
+            is_paused: origin.elapsed().is_zero(),
             #[cfg(test)]
             hand: None,
         }
@@ -140,7 +149,7 @@ impl Clock {
     /// A clock that shows what a simulation sets, in microseconds since the Unix epoch.
     #[cfg(test)]
     pub(crate) fn simulated(hand: std::sync::Arc<std::sync::atomic::AtomicI64>) -> Self {
-        Self { hand: Some(hand), ..Self::system() }
+        Self { hand: Some(hand), is_paused: false, ..Self::system() }
     }
 
     /// The time now.
@@ -150,6 +159,11 @@ impl Clock {
             return Timestamp(hand.load(std::sync::atomic::Ordering::Relaxed));
         }
         self.base.after(self.origin.elapsed())
+    }
+
+    /// Whether tokio's time stood still when this clock was made.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.is_paused
     }
 
     /// The runtime's instant for a moment, to wait for it.

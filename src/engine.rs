@@ -210,7 +210,8 @@ impl Engine {
     /// Runs a finished run again, as the same run.
     ///
     /// # Errors
-    /// Where it has not ended, or there is no such run or step.
+    /// Where it has not ended, or nothing of it failed ([`From::Failed`]), or there is no such run or
+    /// step.
     pub async fn retry(&self, id: RunId, from: From) -> Result<RunHandle, Error> {
         let from = match from {
             From::Failed => RetryFrom::Failed,

@@ -15,12 +15,14 @@ mod executor;
 mod fixture;
 mod handler;
 mod http;
+pub(crate) mod left;
 mod log;
 mod output;
 mod place;
 mod registry;
 mod render;
 mod secret;
+mod shortage;
 
 pub use apart::Apart;
 pub use cancel::{CancelSignal, StopReason};

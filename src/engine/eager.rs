@@ -1,20 +1,21 @@
 //! Eager mode: a workflow in the caller's task, one step after the other.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::{EngineBuilder, Outcome, limits};
+use crate::actors::timers::Heap;
 use crate::actors::worker::{drive, started};
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Clock;
 use crate::error::Error;
 use crate::expression::RunNames;
 use crate::id::{Name, RunId, ShardId};
 use crate::payload::Payload;
 use crate::plan::Plan;
 use crate::run::{
-    self, Accepted, Decision, Effect, EvaluationOf, Input, Origin, Run, RunState, Timer, Unit,
+    self, Accepted, Decision, Effect, EvaluationOf, Input, Origin, Run, RunState, Unit,
 };
 use crate::task::{Apart, Attempt, CancelSignal, Executor};
 
@@ -34,7 +35,7 @@ struct Course<'a> {
     run: Run,
     evaluations: VecDeque<(EvaluationOf, u32)>,
     ready: VecDeque<(Unit, u32, u32)>,
-    timers: BTreeMap<(Timestamp, usize), Timer>,
+    timers: Heap,
 }
 
 impl Eager {
@@ -75,7 +76,7 @@ impl Eager {
         };
         let (run, step) = Run::accept(plan, id, accepted);
         let (evaluations, ready) = (VecDeque::new(), VecDeque::new());
-        let (plan, timers) = (Arc::clone(plan), BTreeMap::new());
+        let (plan, timers) = (Arc::clone(plan), Heap::default());
         let course = Course { eager: self, id, plan, run, evaluations, ready, timers };
         Ok(course.finish(step).await)
     }
@@ -104,9 +105,7 @@ impl Course<'_> {
             Effect::Dispatch { unit, attempt, dispatch, .. } => {
                 self.ready.push_back((unit, attempt, dispatch));
             }
-            Effect::Arm { timer, due, .. } => {
-                self.timers.insert((due, self.timers.len()), timer);
-            }
+            Effect::Arm { timer, due, .. } => self.timers.arm(due, self.id, timer),
             Effect::Evaluate { of, number } => self.evaluations.push_back((of, number)),
             Effect::Abort { unit, dispatch } => {
                 self.ready.retain(|(other, _, f)| (*other, *f) != (unit, dispatch));
@@ -126,9 +125,13 @@ impl Course<'_> {
         if let Some((unit, attempt, dispatch)) = self.ready.pop_front() {
             return Some(self.attempt(unit, attempt, dispatch).await);
         }
-        let ((due, _), timer) = self.timers.pop_first()?;
-        tokio::time::sleep_until(self.eager.clock.instant(due)).await;
-        Some(Input::Due(timer))
+        let clock = &self.eager.clock;
+        loop {
+            tokio::time::sleep_until(clock.instant(self.timers.first_due()?)).await;
+            if let Some((_, timer)) = self.timers.take_due(clock.now()) {
+                return Some(Input::Due(timer));
+            }
+        }
     }
 
     async fn attempt(&self, unit: Unit, attempt: u32, dispatch: u32) -> Input {

@@ -10,6 +10,7 @@ use super::recovery::{Recovery, recover};
 use super::{Engine, EngineBuilder, Inner, Resume};
 use crate::actors::dlq::DeadLetterBox;
 use crate::actors::evaluator::Evaluator;
+use crate::actors::hold::Hold;
 use crate::actors::hub::Hub;
 use crate::actors::inbox::Inbox;
 use crate::actors::queue::Queue;
@@ -28,6 +29,7 @@ use crate::plan::Plan;
 use crate::stored;
 use crate::sync::RwLock;
 use crate::task::Executor;
+use crate::task::left::{self, Left};
 
 /// The folder of runs' logs and files, below the data folder.
 const RUNS_FOLDER: &str = "runs";
@@ -45,6 +47,9 @@ pub(super) async fn launch(builder: EngineBuilder) -> Result<Engine, Error> {
     let (hold, resume) = (builder.hold, builder.resume.clone());
     let machine = Machine { clock, journal, cores, shards };
     let (shared, new) = share(builder, machine, &recovery)?;
+    if !hold && !recovery.runs.is_empty() {
+        end_left(&shared).await;
+    }
     keep_definitions(&shared, new, &mut recovery).await?;
     let watchdog = watchdog::watch(&shared).map_err(|error| Error::Start(error.to_string()))?;
     let sweeper = retention::sweep(&shared).map_err(|error| Error::Start(error.to_string()))?;
@@ -64,6 +69,25 @@ pub(super) async fn launch(builder: EngineBuilder) -> Result<Engine, Error> {
         _watchdog: watchdog,
         _sweeper: sweeper,
     })))
+}
+
+/// Ends the commands that a former process has left running: their steps run again.
+async fn end_left(shared: &Shared) {
+    let Some(runs) = shared.runs_folder.clone() else { return };
+    let ended = tokio::task::spawn_blocking(move || left::end_left(&runs)).await;
+    match ended {
+        Ok(Ok(Left { told: 0, alive: 0 })) => {}
+        Ok(Ok(Left { told, alive: 0 })) => {
+            tracing::warn!(processes = told, "ended what a former process has left running");
+        }
+        Ok(Ok(Left { alive, .. })) => {
+            tracing::error!(processes = alive, "what a former process has left does not end");
+        }
+        // Without that folder nothing has run in it.
+        Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Ok(Err(error)) => tracing::error!(%error, "what a former process has left is not known"),
+        Err(error) => tracing::error!(%error, "what a former process has left is not known"),
+    }
 }
 
 /// What an engine runs on.
@@ -189,7 +213,12 @@ pub(super) async fn keep_definitions(
     });
     let drain = drain.collect();
     let (told, durable) = oneshot::channel();
-    let done = move |results: Vec<Appended>| drop(told.send(results));
+    let hold = Hold::new(&shared.clock);
+    let done = move |results: Vec<Appended>| {
+        // Who waits may have gone.
+        let _ = told.send(results);
+        drop(hold);
+    };
     shared.journal.append(drain, Urgency::Now, Box::new(done));
     let stopped = || Error::Start("the journal has stopped".to_owned());
     for result in durable.await.map_err(|_| stopped())? {

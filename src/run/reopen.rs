@@ -90,6 +90,13 @@ impl Run {
         }
     }
 
+    /// Whether there is something to go on with.
+    pub(crate) fn retries(&self, plan: &Plan, from: RetryFrom, at: Timestamp) -> bool {
+        let mut events = Vec::new();
+        self.decide_retry(plan, from, at, &mut events);
+        !events.is_empty()
+    }
+
     /// Somebody replays the dead letter of a unit.
     pub(crate) fn decide_replay(
         &self,

@@ -42,12 +42,20 @@ async fn run(
     if let Some(reason) = attempt.cancel.reason() {
         return Err(reason.failure());
     }
-    let mut job = Job::prepare(shared, &mut attempt, command)?;
+    let cancel = attempt.cancel.clone();
+    let begun = async {
+        let mut job = Job::prepare(shared, &mut attempt, command).await?;
+        let running = job.spawn().await?;
+        Ok::<_, Failure>((job, running))
+    };
+    let (job, running) = tokio::select! {
+        begun = begun => begun?,
+        reason = cancel.wait() => return Err(reason.failure()),
+    };
     let log = shared.step_log(&attempt);
-    let running = job.spawn()?;
     let mut out = Sink::new(&log, &job.masks, output::kept(&command.output));
     let mut err = Sink::new(&log, &job.masks, Kept::last(FAILURE_BYTES_MAX));
-    let ended = process::drive(running, (&mut out, &mut err), &attempt.cancel, &shared.limits)
+    let ended = process::drive(running, (&mut out, &mut err), &cancel, &shared.limits)
         .await
         .map_err(|error| failure(ErrorClass::Named("io".into()), error))?;
     let (out, err) = (out.finish(), err.finish());

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::shortage::is_shortage;
 use crate::id::RunId;
 use crate::plan::{NodeId, Plan};
 use crate::run::ItemPath;
@@ -17,6 +18,9 @@ pub const STEP_LOG_BYTES_MAX: u64 = 16 << 20;
 
 /// What an engine without a data folder keeps of all logs, in bytes; the oldest logs go first.
 pub const MEMORY_LOG_BYTES_MAX: usize = 8 << 20;
+
+/// What one log keeps in memory while no file can be opened, in bytes.
+const WAITING_BYTES_MAX: usize = 256 << 10;
 
 /// The name of a unit's log: `step`, `step.item`, and inside a body `fan-out.step.item`; the steps
 /// from the outermost to the innermost, then the items.
@@ -85,6 +89,8 @@ pub(crate) enum LogTarget {
 #[derive(Debug, Default)]
 struct LogState {
     file: Option<File>,
+    /// What waits until the machine has a descriptor for the file.
+    waiting: Vec<u8>,
     /// Written before the first byte.
     heading: Option<String>,
     bytes: u64,
@@ -136,14 +142,43 @@ impl StepLog {
     fn append(&self, state: &mut LogState, bytes: &[u8]) -> io::Result<()> {
         match &self.target {
             LogTarget::File { folder, name } => {
-                if state.file.is_none() {
-                    state.file = Some(open(folder, name)?);
-                }
-                state.file.as_mut().map_or(Ok(()), |file| file.write_all(bytes))
+                let file = match &mut state.file {
+                    Some(file) => file,
+                    none => match open(folder, name) {
+                        Ok(file) => none.insert(file),
+                        Err(error) if state.waits_with(bytes, &error) => return Ok(()),
+                        Err(error) => return Err(error),
+                    },
+                };
+                file.write_all(&std::mem::take(&mut state.waiting))?;
+                file.write_all(bytes)
             }
             LogTarget::Memory { logs, run, name } => {
                 logs.append(*run, name, bytes);
                 Ok(())
+            }
+        }
+    }
+}
+
+impl LogState {
+    /// Keeps bytes for which no file can be opened now, if that may change.
+    fn waits_with(&mut self, bytes: &[u8], error: &io::Error) -> bool {
+        let waits = is_shortage(error) && self.waiting.len() + bytes.len() <= WAITING_BYTES_MAX;
+        if waits {
+            self.waiting.extend_from_slice(bytes);
+        }
+        waits
+    }
+}
+
+impl Drop for StepLog {
+    fn drop(&mut self) {
+        let mut state = std::mem::take(&mut *lock(&self.state));
+        if !state.waiting.is_empty() && !state.closed {
+            let written = self.append(&mut state, &[]);
+            if !state.waiting.is_empty() {
+                tracing::warn!(error = ?written.err(), "the log of a step cannot be written");
             }
         }
     }

@@ -31,7 +31,6 @@ async fn a_stopped_engine_says_so() {
 }
 
 #[tokio::test]
-#[ignore = "A30"]
 async fn a_retry_of_nothing_is_an_error() {
     let engine = builder().workflow_text("w", ONE).unwrap().start().await.unwrap();
     let run = engine.run("w", 1).await.unwrap();

@@ -154,7 +154,6 @@ async fn a_timeout_of_a_former_life_ends_no_later_one() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "A27"]
 async fn an_eager_run_loses_no_timer() {
     for count in 1_u64..6 {
         let pair = |place: u64| {
@@ -175,7 +174,6 @@ async fn an_eager_run_loses_no_timer() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "A27"]
 async fn a_data_folder_works_under_paused_time() {
     let place = Place::new();
     for _ in 0..5 {

@@ -1,6 +1,8 @@
 //! The tokio runtime of a verb, and its log if one was asked for.
 
+use std::fs::File;
 use std::future::Future;
+use std::io;
 use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
@@ -14,12 +16,26 @@ const STOP_WITHIN: Duration = Duration::from_millis(500);
 /// The engine's own threads: steps are processes, so two are plenty.
 const THREADS: usize = 2;
 
+/// So many descriptors must be free at the start: a dozen for the engine, and those of one command.
+const DESCRIPTORS_MIN: usize = 32;
+
+/// With too few descriptors the runtime itself would panic.
+fn has_descriptors() -> Result<(), Problem> {
+    let held: io::Result<Vec<File>> =
+        (0..DESCRIPTORS_MIN).map(|_| File::open("/dev/null")).collect();
+    held.map(drop).map_err(|error| {
+        Problem::failed(format!("windlass needs {DESCRIPTORS_MIN} free descriptors: {error}"))
+            .help("raise the limit, as in `ulimit -n 256`")
+    })
+}
+
 /// Runs a verb to its end.
 pub(crate) fn block_on<T>(
     common: Common,
     verb: impl Future<Output = Result<T, Problem>>,
 ) -> Result<T, Problem> {
     log(common);
+    has_descriptors()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
         .enable_all()
@@ -42,7 +58,7 @@ fn log(common: Common) {
     };
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(io::stderr)
         .with_ansi(crate::output::notes_have_color());
     // A second subscriber in one process cannot be: then the first one stays.
     subscriber.try_init().unwrap_or(());

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::intake::{Intake, Release};
 use super::part::{Part, Pending};
 use super::{Request, Runs, State};
+use crate::actors::hold::Hold;
 use crate::id::{EntityId, RunId, Seq};
 use crate::journal::{Appended, JournalError, Tail, Urgency};
 
@@ -93,9 +94,11 @@ impl State {
 
     fn hand_over(&self, drain: crate::journal::Drain, places: Vec<usize>, urgency: Urgency) {
         let (inbox, life) = (Arc::clone(&self.inbox), self.life);
+        let hold = Hold::new(&self.shared.clock);
         let done = move |results: Vec<Appended>| {
             let results = places.into_iter().zip(results).collect();
             inbox.send(Request::Committed(life, results));
+            drop(hold);
         };
         self.shared.journal.append(drain, urgency, Box::new(done));
     }

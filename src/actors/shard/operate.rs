@@ -31,6 +31,11 @@ impl State {
         if let Err(why) = self.fetch(id) {
             return self.refuse(id, answer, why);
         }
+        let retries = |live: &Live| live.run.retries(&live.workflow.plan, from, self.now);
+        if !self.runs.get(&id).is_some_and(|live| retries(live)) {
+            self.put_back(id);
+            return self.refuse(id, answer, format!("run {id} has nothing to retry: it succeeded"));
+        }
         self.rouse(id);
         self.audit(id, format!("retry {id} from {from:?}"));
         self.input(id, &Input::Retry(from));

@@ -17,6 +17,7 @@ use crate::task::executor::{Shared, idempotency_key, names_of};
 use crate::task::place::Place;
 use crate::task::render::Rendering;
 use crate::task::secret::Masks;
+use crate::task::shortage::patient;
 
 /// All that a command needs, rendered.
 pub(super) struct Job {
@@ -35,14 +36,15 @@ impl Job {
     ///
     /// # Errors
     /// Where a template or a secret cannot be had, or no work folder be made.
-    pub(super) fn prepare(
+    pub(super) async fn prepare(
         shared: &Shared,
         attempt: &mut Attempt,
         plan: &CommandPlan,
     ) -> Result<Self, Failure> {
         let names = names_of(attempt);
         let rendering = Rendering::prepare(attempt, names)?;
-        let place = Place::prepare(attempt, &shared.scratch).map_err(|error| {
+        let place = patient("a work folder", || Place::prepare(attempt, &shared.scratch));
+        let place = place.await.map_err(|error| {
             failure(ErrorClass::Named("io".into()), format_args!("no work folder: {error}"))
         })?;
         let (mut command, program) = command(&plan.program, &rendering, &place)?;
@@ -67,8 +69,8 @@ impl Job {
     ///
     /// # Errors
     /// Where there is no such program, or the system refuses.
-    pub(super) fn spawn(&mut self) -> Result<Running, Failure> {
-        match self.command.spawn() {
+    pub(super) async fn spawn(&mut self) -> Result<Running, Failure> {
+        match patient("a command", || self.command.spawn()).await {
             Ok(child) => Ok(Running::new(child, self.stdin.take())),
             Err(error) => Err(refused(&error, &self.program, &self.current)),
         }

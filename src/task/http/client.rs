@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
+use reqwest::{Request, Response};
 
 use super::{REDIRECTS_MAX, answer, request};
 use crate::definition::ErrorClass;
@@ -12,6 +13,7 @@ use crate::plan::{HttpPlan, Verb};
 use crate::run::Failure;
 use crate::task::error::{Chain, failure, invalid};
 use crate::task::executor::Shared;
+use crate::task::shortage::Patience;
 use crate::task::{Attempt, AttemptFuture};
 
 /// How long it may take until a connection stands.
@@ -72,7 +74,7 @@ async fn send(shared: &Shared, mut attempt: Attempt, plan: &HttpPlan) -> Result<
     let method = made.request.method().clone();
     let shown = made.shown.clone();
     let exchange = async {
-        let answer = within(silence, client.execute(made.request), &shown).await?;
+        let answer = within(silence, execute(client, made.request), &shown).await?;
         let status = answer.status();
         log.write(made.masks.apply(format!("{method} {shown} → {status}\n").as_bytes()).as_ref());
         let reader = answer::Reader { plan, at: attempt.at, shown: &shown, silence };
@@ -83,6 +85,18 @@ async fn send(shared: &Shared, mut attempt: Attempt, plan: &HttpPlan) -> Result<
         reason = attempt.cancel.wait() => Err(reason.failure()),
     };
     if made.masks.is_empty() { result } else { made.masks.hide(result) }
+}
+
+/// Sends the request; where the machine has no descriptor for the connection, when it has one again.
+async fn execute(client: &reqwest::Client, request: Request) -> reqwest::Result<Response> {
+    let mut patience = Patience::of("a request");
+    loop {
+        let request = request.try_clone().expect("invariant: its body is bytes");
+        match client.execute(request).await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => patience.after(error).await?,
+        }
+    }
 }
 
 /// Waits for something of the server, but not for ever.

@@ -76,8 +76,9 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// Follows this run too.
-    pub(crate) fn add(&mut self, run: RunId, teller: Teller) {
+    /// Follows this run too, which stands so.
+    pub(crate) fn add(&mut self, run: RunId, state: RunState, teller: Teller) {
+        self.parked |= state == RunState::Parked;
         self.open.insert(run, teller);
     }
 

@@ -56,7 +56,7 @@ impl Follower<'_> {
         let history = engine.history(run).await?;
         course.view().recall(&history);
         self.greet(course, &history.workflow.to_string(), run, plan.top().len());
-        course.add(run, Teller::new(plan, Some(&history)));
+        course.add(run, history.state, Teller::new(plan, Some(&history)));
         Ok(())
     }
 

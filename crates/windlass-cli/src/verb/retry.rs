@@ -1,7 +1,7 @@
 //! `windlass retry`: a finished run goes on from where it failed, or from a step.
 
 use clap::Args;
-use windlass::{From, RunState};
+use windlass::{Error, From, RunState, RunSummary};
 
 use crate::args::Common;
 use crate::door::{self, Work};
@@ -70,7 +70,18 @@ async fn retry(
     };
     let follower = Follower { following: &args.following, common };
     let mut course = follower.course(engine, 1, plan.top().len());
-    engine.retry(run.id, from).await?;
+    let again = engine.retry(run.id, from).await;
+    if let Err(Error::Refused(why)) = again {
+        return Err(refused(why, &run));
+    }
+    again?;
     follower.add(&mut course, engine, run.id).await?;
     follower.finish(engine, course, interrupts).await
+}
+
+fn refused(why: String, run: &RunSummary) -> Problem {
+    let short = crate::follow::short(run.id);
+    let all = format!("`windlass retry {short} --all` runs all of it again");
+    let problem = Problem::usage(why);
+    if run.state == RunState::Succeeded { problem.help(all) } else { problem }
 }

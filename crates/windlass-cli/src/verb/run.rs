@@ -3,7 +3,7 @@
 use clap::Args;
 use windlass::expression::RunNames;
 use windlass::plan::{KnownTasks, Plan};
-use windlass::{Error, Payload};
+use windlass::{Error, Payload, RunState};
 
 use crate::args::Common;
 use crate::door::{self, Work};
@@ -73,7 +73,7 @@ async fn run(args: &RunArgs, common: Common, plan: Plan, input: Payload) -> Resu
         }
     };
     follower.greet(&mut course, &name, run, steps);
-    course.add(run, Teller::new(engine.plan_of(run).await?, None));
+    course.add(run, RunState::Pending, Teller::new(engine.plan_of(run).await?, None));
     follower.finish(&engine, course, &mut interrupts).await
 }
 

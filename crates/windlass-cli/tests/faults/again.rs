@@ -59,7 +59,6 @@ fn a_retry_that_is_killed_goes_on() {
         let resumed = bounded(&place, &["resume"]);
         assert_eq!(resumed.code, 0, "{how}: {}", resumed.err);
         assert_eq!(place.read("marks"), "passed\n", "{how}");
-        fs::write(place.path().join("go"), "\n").unwrap();
     }
 }
 
@@ -70,7 +69,6 @@ fn lives(pid: &str) -> bool {
 }
 
 #[test]
-#[ignore = "A7"]
 fn what_a_killed_process_left_behind_is_ended_before_its_step_runs_again() {
     let place = place();
     place.file("fixed", "");
@@ -78,16 +76,34 @@ fn what_a_killed_process_left_behind_is_ended_before_its_step_runs_again() {
     let left = place.read("pids").trim().to_owned();
     kill(child);
     let resumed = bounded(&place, &["resume"]);
-    let survived = lives(&left);
-    if survived {
-        fs::write(place.path().join("go"), "\n").unwrap();
-    }
     assert_eq!(resumed.code, 0, "{}", resumed.err);
-    assert!(!survived, "the step ran again beside the command of its first attempt");
+    assert!(!lives(&left), "the step ran again beside the command of its first attempt");
+}
+
+/// It has a session of its own, so no signal to the step's group reaches it.
+const DETACHED: &str = r#"
+name = "detached"
+
+[steps.gate]
+run = """
+test -e second && exit
+setsid sh -c 'echo $$ > pids; touch second; echo > up; exec sleep 300' > log 2>&1 < /dev/null &
+read -r word < go
+"""
+"#;
+
+#[test]
+fn what_a_killed_process_has_started_elsewhere_is_ended_too() {
+    let place = place();
+    place.file("detached.toml", DETACHED);
+    kill(at_the_gate(&place, "run detached.toml"));
+    let left = place.read("pids").trim().to_owned();
+    assert!(lives(&left));
+    bounded(&place, &["resume"]).code(0);
+    assert!(!lives(&left), "a process of the first attempt has outlived it");
 }
 
 #[test]
-#[ignore = "A22"]
 fn a_retry_with_nothing_to_do_says_so_and_ends() {
     let place = Place::new();
     place.file("well.toml", "[steps.a]\nrun = \"true\"\n");
@@ -99,7 +115,6 @@ fn a_retry_with_nothing_to_do_says_so_and_ends() {
 }
 
 #[test]
-#[ignore = "A22"]
 fn a_resume_beside_a_parked_run_ends() {
     let place = place();
     place.file("gated.toml", &GATED.replace("[steps.gate]", "[steps.gate]\non_crash = \"park\""));
@@ -109,7 +124,6 @@ fn a_resume_beside_a_parked_run_ends() {
     // It is parked now, and stays so however often somebody asks.
     let answer = bounded(&place, &["resume"]);
     assert!(answer.err.contains("parked") || answer.err.contains("Parked"), "{}", answer.err);
-    fs::write(place.path().join("go"), "\n").unwrap();
 }
 
 #[test]

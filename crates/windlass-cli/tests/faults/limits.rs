@@ -21,7 +21,6 @@ fn limited(place: &Place, limit: &str) -> Answer {
 }
 
 #[test]
-#[ignore = "A19"]
 fn a_run_waits_for_descriptors() {
     let place = Place::new();
     place.file("many.toml", MANY);
@@ -31,7 +30,6 @@ fn a_run_waits_for_descriptors() {
 }
 
 #[test]
-#[ignore = "A19"]
 fn too_few_descriptors_to_begin_with_are_a_sentence() {
     let place = Place::new();
     place.file("many.toml", MANY);
