@@ -57,9 +57,8 @@ impl Ready {
             && self.aborted.is_empty()
             && let Some(mut only) = self.classes.first_entry()
         {
-            let class = only.get_mut();
             let before = to.len();
-            to.extend((0..wanted).map_while(|_| class.pop()));
+            to.extend((0..wanted).map_while(|_| only.get_mut().pop()));
             self.len -= to.len() - before;
             return;
         }

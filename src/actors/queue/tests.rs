@@ -1,8 +1,9 @@
 //! Random jobs, claims and aborts, held against a list.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::Job;
+use super::class::TURN_MAX;
 use super::ready::Ready;
 use crate::clock::Timestamp;
 use crate::id::RunId;
@@ -41,6 +42,8 @@ fn take(ready: &mut Ready, wanted: usize) -> Vec<Job> {
 struct Model {
     /// Priority, run, numbers.
     groups: Vec<(i16, RunId, Vec<u32>)>,
+    /// How many each priority's group at its turn has had.
+    had: BTreeMap<i16, usize>,
     aborted: BTreeSet<u32>,
 }
 
@@ -57,10 +60,16 @@ impl Model {
         loop {
             let highest = self.groups.iter().map(|(priority, ..)| *priority).max()?;
             let turn = self.groups.iter().position(|(priority, ..)| *priority == highest)?;
-            let (_, run, mut numbers) = self.groups.remove(turn);
-            let number = numbers.remove(0);
-            if !numbers.is_empty() {
-                self.groups.push((highest, run, numbers));
+            let number = self.groups[turn].2.remove(0);
+            let had = self.had.entry(highest).or_default();
+            *had += 1;
+            if self.groups[turn].2.is_empty() {
+                self.groups.remove(turn);
+                *had = 0;
+            } else if *had == TURN_MAX {
+                let last = self.groups.remove(turn);
+                self.groups.push(last);
+                *had = 0;
             }
             if !self.aborted.contains(&number) {
                 return Some(number);
@@ -77,7 +86,8 @@ fn what_is_ready_is_handed_out_once_and_in_turns() {
         let (runs, priorities) = (1 + luck.below(5), 1 + luck.below(3));
         let mut keys = Vec::new();
         for round in 0..60 {
-            for _ in 0..luck.below(6) {
+            let many = if luck.percent(5) { 100 } else { 6 };
+            for _ in 0..luck.below(many) {
                 let run = u8::try_from(luck.below(runs)).unwrap();
                 let priority = i16::try_from(luck.below(priorities)).unwrap();
                 let job = job(run, priority, u32::try_from(keys.len()).unwrap());
@@ -90,7 +100,7 @@ fn what_is_ready_is_handed_out_once_and_in_turns() {
                 ready.abort(keys[at]);
                 model.aborted.insert(u32::try_from(at).unwrap());
             }
-            let wanted = if round == 59 { usize::MAX } else { luck.index(8) };
+            let wanted = if round == 59 { 10_000 } else { luck.index(8) };
             let taken: Vec<u32> = take(&mut ready, wanted).iter().map(|job| job.dispatch).collect();
             let expected: Vec<u32> = (0..wanted).map_while(|_| model.pop()).collect();
             assert_eq!(taken, expected, "seed {seed}, round {round}");
@@ -105,6 +115,6 @@ fn a_wide_fan_out_does_not_hold_up_a_small_run() {
     (0..10_000).for_each(|number| ready.push(job(1, 0, number)));
     take(&mut ready, 100);
     ready.push(job(2, 0, 0));
-    let taken = take(&mut ready, 2);
+    let taken = take(&mut ready, TURN_MAX + 1);
     assert!(taken.iter().any(|job| job.run == RunId::from_bytes([2; 16])), "{taken:?}");
 }
