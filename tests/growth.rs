@@ -70,7 +70,6 @@ fn builder() -> EngineBuilder {
         .task("same", async |value: Payload| Ok::<_, StepError>(value))
         .task("fails", async |_: Payload| Err::<u32, _>(StepError::permanent("no")))
         .task("list", async |count: usize| Ok::<_, StepError>((0..count).collect::<Vec<_>>()))
-        .task("hang", async || std::future::pending::<Result<u32, StepError>>().await)
         .queue("default", |queue| queue.workers(64))
 }
 

@@ -142,7 +142,8 @@ impl Desk {
         counts
     }
 
-    /// Tells the shards what has come of the attempts so far.
+    /// Tells the shards what has come of the attempts so far, in this order whoever sends: so the desk
+    /// stays locked.
     pub(crate) fn send_reports(&self, shards: &[Arc<Inbox<Request>>]) {
         for (shard, reports) in shards.iter().zip(&mut lock(&self.state).reports) {
             shard.send_all(reports);
@@ -164,22 +165,22 @@ impl Desk {
         std::mem::take(&mut lock(&self.state).jobs)
     }
 
-    /// The attempt that was polled goes on in a task of its own; the signal that stops it. Its start may
-    /// be to be told to a shard.
+    /// The attempt that was polled goes on in a task of its own; the signal that stops it, and whether it
+    /// still counts. If so, its start may be to be told to a shard.
     pub(crate) fn spawned(
         &self,
         key: AttemptKey,
         heeds: bool,
         started: Option<(usize, Request)>,
-    ) -> CancelSignal {
+    ) -> (CancelSignal, bool) {
         let mut state = lock(&self.state);
         let cancel = state.cancel.clone();
         lock(&self.running).insert(key, Running { cancel: cancel.clone(), heeds });
-        if let Some((shard, report)) = started {
+        let counts = state.polling.take().is_none_or(|polling| !polling.ended);
+        if let Some((shard, report)) = started.filter(|_| counts) {
             state.report(shard, report);
         }
-        state.polling = None;
-        cancel
+        (cancel, counts)
     }
 
     /// It has ended.

@@ -146,8 +146,8 @@ impl Queue {
         }
     }
 
-    /// Puts what a worker may take on its desk: no more than its free slots and its share. Says
-    /// whether that is anything; if not, the worker may rest and is woken.
+    /// Puts what a worker may take on its desk, which has no jobs: no more than its free slots and its
+    /// share. Says whether that is anything; if not, the worker may rest and is woken.
     pub(crate) fn claim(&self, desk: &Desk, now: Timestamp) -> bool {
         let mut ready = lock(&self.ready);
         let free = self.slots(desk.index).saturating_sub(desk.taken());
@@ -161,6 +161,7 @@ impl Queue {
             ready.rests[desk.index] = if free > 0 { Rest::Job } else { Rest::Slot };
             return false;
         }
+        ready.rests[desk.index] = Rest::Nothing;
         desk.put(|jobs| ready.take(share, now, jobs));
         true
     }
@@ -225,8 +226,8 @@ impl Queue {
 
     /// Jobs that wait behind a handler that does not return go back.
     pub(crate) fn hand_back(&self, desk: &Desk) {
-        let mut jobs = desk.take_jobs().into();
-        self.push(&mut jobs);
+        let mut ready = lock(&self.ready);
+        self.lay_out(&mut ready, &mut desk.take_jobs().into());
     }
 
     /// Ready jobs that are not handed out.

@@ -63,11 +63,13 @@ impl State {
         if has_jobs || !self.queue.tell_of_room() {
             self.serve_all(now);
         }
-        let has_claimed = self.queue.claim(&self.desk, self.shared.clock.now());
+        // It rests only with an empty desk: who has jobs may block, and is not to be given more.
+        let has_jobs = self.desk.has_jobs();
+        let has_claimed = !has_jobs && self.queue.claim(&self.desk, self.shared.clock.now());
         if has_claimed {
             self.queue.tell_of_room();
         }
-        if has_claimed || self.desk.has_jobs() || self.queue.is_stopped() {
+        if has_jobs || has_claimed {
             context.waker().wake_by_ref();
         }
         Poll::Pending
@@ -166,7 +168,7 @@ impl State {
             let input = Input::started(job.unit, job.dispatch, at);
             (self.shared.shard_index(job.run), shard::Request::Input(job.run, input))
         });
-        let cancel = self.desk.spawned(job.key(), is_handler, started);
+        let (cancel, counts) = self.desk.spawned(job.key(), is_handler, started);
         let (shared, queue, desk) =
             (Arc::clone(&self.shared), Arc::clone(&self.queue), Arc::clone(&self.desk));
         tokio::spawn(async move {
@@ -174,7 +176,9 @@ impl State {
             let outcome = drive(&shared.clock, node, &cancel, at, future).await;
             let ended = shared.clock.now();
             desk.finished(&job.key());
-            desk.count(outcome.is_ok(), ended.since(at));
+            if counts {
+                desk.count(outcome.is_ok(), ended.since(at));
+            }
             let is_told = cancel.reason() == Some(StopReason::Shutdown);
             let input = ended_so(&job, (at, ended), outcome, is_told);
             shared.shard_of(job.run).send(shard::Request::Input(job.run, input));

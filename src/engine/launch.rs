@@ -1,6 +1,6 @@
 //! Starting an engine: open the journal, recover, spawn the actors, hand them their runs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -48,7 +48,7 @@ pub(super) async fn launch(builder: EngineBuilder) -> Result<Engine, Error> {
     let machine = Machine { clock, journal, cores, shards };
     let (shared, new) = share(builder, machine, &recovery)?;
     if !hold && !recovery.runs.is_empty() {
-        end_left(&shared).await;
+        end_left(&shared, &recovery).await?;
     }
     keep_definitions(&shared, new, &mut recovery).await?;
     let watchdog = watchdog::watch(&shared).map_err(|error| Error::Start(error.to_string()))?;
@@ -71,22 +71,28 @@ pub(super) async fn launch(builder: EngineBuilder) -> Result<Engine, Error> {
     })))
 }
 
-/// Ends the commands that a former process has left running: their steps run again.
-async fn end_left(shared: &Shared) {
-    let Some(runs) = shared.runs_folder.clone() else { return };
-    let ended = tokio::task::spawn_blocking(move || left::end_left(&runs)).await;
+/// Ends what a former process has left running of the runs that have not ended: its steps run again.
+async fn end_left(shared: &Shared, recovery: &Recovery) -> Result<(), Error> {
+    let Some(folder) = shared.runs_folder.clone() else { return Ok(()) };
+    let runs: HashSet<RunId> = recovery.runs.keys().copied().collect();
+    let end = move || left::end_left(&folder, |run| runs.contains(&run));
+    let unknown = |error: &dyn std::fmt::Display| {
+        Error::Start(format!("what a former process has left running cannot be ended: {error}"))
+    };
+    let ended = tokio::task::spawn_blocking(end).await.map_err(|error| unknown(&error))?;
     match ended {
-        Ok(Ok(Left { told: 0, alive: 0 })) => {}
-        Ok(Ok(Left { told, alive: 0 })) => {
+        Ok(Left { told: 0, .. }) => Ok(()),
+        Ok(Left { told, alive }) if alive.is_empty() => {
             tracing::warn!(processes = told, "ended what a former process has left running");
+            Ok(())
         }
-        Ok(Ok(Left { alive, .. })) => {
-            tracing::error!(processes = alive, "what a former process has left does not end");
-        }
+        Ok(Left { alive, .. }) => Err(Error::Start(format!(
+            "processes {alive:?} of a former engine do not end, and their steps must not run twice \
+             at once: end them, then start again"
+        ))),
         // Without that folder nothing has run in it.
-        Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Ok(Err(error)) => tracing::error!(%error, "what a former process has left is not known"),
-        Err(error) => tracing::error!(%error, "what a former process has left is not known"),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(unknown(&error)),
     }
 }
 

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::shortage::is_shortage;
+use super::shortage::{NO_FILE, is_one_of};
 use crate::id::RunId;
 use crate::plan::{NodeId, Plan};
 use crate::run::ItemPath;
@@ -164,7 +164,8 @@ impl StepLog {
 impl LogState {
     /// Keeps bytes for which no file can be opened now, if that may change.
     fn waits_with(&mut self, bytes: &[u8], error: &io::Error) -> bool {
-        let waits = is_shortage(error) && self.waiting.len() + bytes.len() <= WAITING_BYTES_MAX;
+        let waits =
+            is_one_of(NO_FILE, error) && self.waiting.len() + bytes.len() <= WAITING_BYTES_MAX;
         if waits {
             self.waiting.extend_from_slice(bytes);
         }
@@ -175,10 +176,10 @@ impl LogState {
 impl Drop for StepLog {
     fn drop(&mut self) {
         let mut state = std::mem::take(&mut *lock(&self.state));
-        if !state.waiting.is_empty() && !state.closed {
+        if !state.waiting.is_empty() {
             let written = self.append(&mut state, &[]);
-            if !state.waiting.is_empty() {
-                tracing::warn!(error = ?written.err(), "the log of a step cannot be written");
+            if written.is_err() || !state.waiting.is_empty() {
+                tracing::warn!(error = ?written.err(), "the log of a step is lost in part");
             }
         }
     }

@@ -11,12 +11,20 @@ use rustix::io::Errno;
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// Tries until the machine has what it takes.
+/// What the system says where there is no descriptor or no process for us.
+pub(super) const NO_PROCESS: &[Errno] = &[Errno::MFILE, Errno::NFILE, Errno::AGAIN];
+
+/// What it says where there is no descriptor, or no room for a file.
+pub(super) const NO_FILE: &[Errno] =
+    &[Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOSPC, Errno::DQUOT];
+
+/// Tries until the machine has what it takes. Only what has had no effect may be tried again: `lacks`
+/// names such refusals.
 pub(super) async fn patient<T, E: Error + 'static>(
-    what: &'static str,
+    (what, lacks): (&'static str, &'static [Errno]),
     mut attempt: impl FnMut() -> Result<T, E>,
 ) -> Result<T, E> {
-    let mut patience = Patience::of(what);
+    let mut patience = Patience::of(what, lacks);
     loop {
         match attempt() {
             Ok(done) => return Ok(done),
@@ -28,20 +36,21 @@ pub(super) async fn patient<T, E: Error + 'static>(
 /// The pauses of one thing that is tried again and again.
 pub(super) struct Patience {
     what: &'static str,
+    lacks: &'static [Errno],
     pause: Duration,
 }
 
 impl Patience {
-    pub(super) fn of(what: &'static str) -> Self {
-        Self { what, pause: PAUSE_MIN }
+    pub(super) fn of(what: &'static str, lacks: &'static [Errno]) -> Self {
+        Self { what, lacks, pause: PAUSE_MIN }
     }
 
     /// Pauses before the next try.
     ///
     /// # Errors
-    /// The error, where it is no shortage.
+    /// The error, where it is none of those that are waited for.
     pub(super) async fn after<E: Error + 'static>(&mut self, error: E) -> Result<(), E> {
-        if !is_shortage(&error) {
+        if !is_one_of(self.lacks, &error) {
             return Err(error);
         }
         if self.pause == PAUSE_MIN {
@@ -54,16 +63,11 @@ impl Patience {
     }
 }
 
-/// Whether the system has refused for want of something that others give back.
-pub(super) fn is_shortage(error: &(dyn Error + 'static)) -> bool {
+/// Whether the system has refused with one of these, itself or behind other errors.
+pub(super) fn is_one_of(lacks: &[Errno], error: &(dyn Error + 'static)) -> bool {
     let found = error.downcast_ref::<io::Error>().and_then(Errno::from_io_error);
-    let is_shortage = matches!(
-        found,
-        Some(
-            Errno::MFILE | Errno::NFILE | Errno::AGAIN | Errno::NOMEM | Errno::NOSPC | Errno::DQUOT
-        )
-    );
-    is_shortage || error.source().is_some_and(self::is_shortage)
+    found.is_some_and(|found| lacks.contains(&found))
+        || error.source().is_some_and(|error| is_one_of(lacks, error))
 }
 
 #[cfg(test)]
@@ -81,13 +85,13 @@ mod tests {
             left -= 1;
             if left > 0 { Err(refusal(Errno::MFILE)) } else { Ok(left) }
         };
-        assert_eq!(patient("a test", attempt).await.unwrap(), 0);
+        assert_eq!(patient(("a test", NO_FILE), attempt).await.unwrap(), 0);
     }
 
     #[tokio::test(start_paused = true)]
     async fn other_errors_are_errors() {
         for errno in [Errno::NOENT, Errno::ACCESS, Errno::TOOBIG] {
-            let error = patient("a test", || Err::<(), _>(refusal(errno))).await;
+            let error = patient(("a test", NO_FILE), || Err::<(), _>(refusal(errno))).await;
             assert_eq!(Errno::from_io_error(&error.unwrap_err()), Some(errno));
         }
     }
@@ -98,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_shortage_is_seen_behind_other_errors() {
-        assert!(is_shortage(&Outer(refusal(Errno::NFILE))));
-        assert!(!is_shortage(&io::Error::other("full")));
+        assert!(is_one_of(NO_FILE, &Outer(refusal(Errno::NFILE))));
+        assert!(!is_one_of(NO_FILE, &io::Error::other("full")));
     }
 }

@@ -23,11 +23,18 @@ const DESCRIPTORS_MIN: usize = 32;
 fn has_descriptors() -> Result<(), Problem> {
     let held: io::Result<Vec<File>> =
         (0..DESCRIPTORS_MIN).map(|_| File::open("/dev/null")).collect();
-    held.map(drop).map_err(|error| {
-        Problem::failed(format!("windlass needs {DESCRIPTORS_MIN} free descriptors: {error}"))
-            .help("raise the limit, as in `ulimit -n 256`")
-    })
+    match held {
+        Err(error) if matches!(error.raw_os_error(), Some(ENFILE | EMFILE)) => {
+            let text = format!("windlass needs {DESCRIPTORS_MIN} free descriptors: {error}");
+            Err(Problem::failed(text).help("raise the limit, as in `ulimit -n 256`"))
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
+
+/// What the system says when it, or this process, has no descriptor left.
+const ENFILE: i32 = 23;
+const EMFILE: i32 = 24;
 
 /// Runs a verb to its end.
 pub(crate) fn block_on<T>(

@@ -1,5 +1,5 @@
 //! The ready jobs of one priority: runs take turns, so that a wide fan-out does not hold up the others.
-//! The jobs of one run keep their order.
+//! Jobs that came one after the other keep their order.
 //!
 //! A turn is some jobs and not one: those of one run are executed faster one after the other, since
 //! they read the same memory (turns of one job cost a fan-out a sixth of its rate).
@@ -88,7 +88,7 @@ impl Class {
         self.groups.front()?.head()
     }
 
-    /// When the job that has waited longest became ready.
+    /// When the job that has waited longest became ready. Looks at every group.
     pub(super) fn oldest(&self) -> Option<Timestamp> {
         self.groups.iter().filter_map(|group| Some(group.head()?.ready_at)).min()
     }

@@ -1,6 +1,6 @@
 //! What is ready in a queue, and in which order it is handed out: by priority, and the longer
 //! something has waited the higher it counts, so that nothing starves. Within a priority the runs
-//! take turns.
+//! take turns, and what waits is judged by the job whose turn it is.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::time::Duration;

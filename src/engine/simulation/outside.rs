@@ -49,7 +49,7 @@ impl Outside {
                     known.is_some_and(|known| known.dispatches.contains(&(job.unit, job.dispatch)));
                 let landed = landed || ledger.loose.contains(&job.run);
                 ensure!(landed, "I3: {:?} was handed out before its cause landed", job.key());
-                let cancel = desk.spawned(job.key(), true, None);
+                let (cancel, _) = desk.spawned(job.key(), true, None);
                 self.jobs.push(Held { job, started: None, cancel });
                 if !desk.has_jobs() {
                     queue.claim(desk, now);

@@ -17,7 +17,7 @@ use crate::task::executor::{Shared, idempotency_key, names_of};
 use crate::task::place::Place;
 use crate::task::render::Rendering;
 use crate::task::secret::Masks;
-use crate::task::shortage::patient;
+use crate::task::shortage::{NO_FILE, NO_PROCESS, patient};
 
 /// All that a command needs, rendered.
 pub(super) struct Job {
@@ -43,7 +43,8 @@ impl Job {
     ) -> Result<Self, Failure> {
         let names = names_of(attempt);
         let rendering = Rendering::prepare(attempt, names)?;
-        let place = patient("a work folder", || Place::prepare(attempt, &shared.scratch));
+        let place =
+            patient(("a work folder", NO_FILE), || Place::prepare(attempt, &shared.scratch));
         let place = place.await.map_err(|error| {
             failure(ErrorClass::Named("io".into()), format_args!("no work folder: {error}"))
         })?;
@@ -70,7 +71,8 @@ impl Job {
     /// # Errors
     /// Where there is no such program, or the system refuses.
     pub(super) async fn spawn(&mut self) -> Result<Running, Failure> {
-        match patient("a command", || self.command.spawn()).await {
+        // Not on a want of memory or of watches: that may be told after the command has begun.
+        match patient(("a command", NO_PROCESS), || self.command.spawn()).await {
             Ok(child) => Ok(Running::new(child, self.stdin.take())),
             Err(error) => Err(refused(&error, &self.program, &self.current)),
         }

@@ -13,7 +13,7 @@ use crate::plan::{HttpPlan, Verb};
 use crate::run::Failure;
 use crate::task::error::{Chain, failure, invalid};
 use crate::task::executor::Shared;
-use crate::task::shortage::Patience;
+use crate::task::shortage::{NO_PROCESS, Patience};
 use crate::task::{Attempt, AttemptFuture};
 
 /// How long it may take until a connection stands.
@@ -74,7 +74,7 @@ async fn send(shared: &Shared, mut attempt: Attempt, plan: &HttpPlan) -> Result<
     let method = made.request.method().clone();
     let shown = made.shown.clone();
     let exchange = async {
-        let answer = within(silence, execute(client, made.request), &shown).await?;
+        let answer = execute(client, made.request, (silence, &shown)).await?;
         let status = answer.status();
         log.write(made.masks.apply(format!("{method} {shown} → {status}\n").as_bytes()).as_ref());
         let reader = answer::Reader { plan, at: attempt.at, shown: &shown, silence };
@@ -88,13 +88,26 @@ async fn send(shared: &Shared, mut attempt: Attempt, plan: &HttpPlan) -> Result<
 }
 
 /// Sends the request; where the machine has no descriptor for the connection, when it has one again.
-async fn execute(client: &reqwest::Client, request: Request) -> reqwest::Result<Response> {
-    let mut patience = Patience::of("a request");
+///
+/// Only where sending twice does no harm: it may have been answered with a redirect before.
+async fn execute(
+    client: &reqwest::Client,
+    request: Request,
+    (silence, shown): (Duration, &str),
+) -> Result<Response, Failure> {
+    let mut patience = Patience::of("a request", NO_PROCESS);
     loop {
         let request = request.try_clone().expect("invariant: its body is bytes");
-        match client.execute(request).await {
+        let may_repeat = request.method().is_idempotent();
+        let sent = async {
+            match client.execute(request).await {
+                Err(error) if may_repeat && error.is_connect() => Ok(Err(error.without_url())),
+                done => done.map(Ok),
+            }
+        };
+        match within(silence, sent, shown).await? {
             Ok(answer) => return Ok(answer),
-            Err(error) => patience.after(error).await?,
+            Err(error) => patience.after(error).await.map_err(|error| broken(error, shown))?,
         }
     }
 }

@@ -1,12 +1,13 @@
 //! `windlass retry`: a finished run goes on from where it failed, or from a step.
 
 use clap::Args;
-use windlass::{Error, From, RunState, RunSummary};
+use windlass::{Error, From, RunState};
 
 use crate::args::Common;
 use crate::door::{self, Work};
 use crate::exit::{Exit, Problem};
 use crate::follow::finish::{Follower, Following};
+use crate::follow::story;
 use crate::runtime;
 use crate::signals::Interrupts;
 
@@ -49,13 +50,14 @@ async fn retry(
 ) -> Result<Exit, Problem> {
     let run = door::find_run(engine, &args.run).await?;
     if !run.state.is_end() && run.state != RunState::Parked {
-        let short = crate::follow::short(run.id);
+        let (short, data) =
+            (crate::follow::short(run.id), story::data_flag(&args.following.data.folder));
         return Err(Problem::usage(format!(
             "run {} has not ended: it is {}",
             run.id,
             run.state.as_str()
         ))
-        .help(format!("`windlass resume {short}` goes on with it")));
+        .help(format!("`windlass resume {short}{data}` goes on with it")));
     }
     let plan = engine.plan_of(run.id).await?;
     let from = match (&args.from, args.all) {
@@ -71,17 +73,13 @@ async fn retry(
     let follower = Follower { following: &args.following, common };
     let mut course = follower.course(engine, 1, plan.top().len());
     let again = engine.retry(run.id, from).await;
-    if let Err(Error::Refused(why)) = again {
-        return Err(refused(why, &run));
+    if let (Err(Error::Refused(why)), RunState::Succeeded) = (&again, run.state) {
+        let data = story::data_flag(&args.following.data.folder);
+        let (run, why) = (crate::follow::short(run.id), why.clone());
+        return Err(Problem::usage(why)
+            .help(format!("`windlass retry {run} --all{data}` runs all of it again")));
     }
     again?;
     follower.add(&mut course, engine, run.id).await?;
     follower.finish(engine, course, interrupts).await
-}
-
-fn refused(why: String, run: &RunSummary) -> Problem {
-    let short = crate::follow::short(run.id);
-    let all = format!("`windlass retry {short} --all` runs all of it again");
-    let problem = Problem::usage(why);
-    if run.state == RunState::Succeeded { problem.help(all) } else { problem }
 }

@@ -103,6 +103,59 @@ fn what_a_killed_process_has_started_elsewhere_is_ended_too() {
     assert!(!lives(&left), "a process of the first attempt has outlived it");
 }
 
+/// TERM does not end it, and there is a new process each time that one ends.
+const STUBBORN: &str = r#"
+name = "stubborn"
+
+[steps.gate]
+run = """
+test -e second && exit
+touch second
+exec > log 2>&1
+trap : TERM
+echo > up
+while :; do sleep 0.05; done
+"""
+"#;
+
+#[test]
+fn what_does_not_heed_it_is_made_to_end() {
+    let place = place();
+    place.file("stubborn.toml", STUBBORN);
+    kill(at_the_gate(&place, "run stubborn.toml"));
+    bounded(&place, &["resume"]).code(0);
+}
+
+#[test]
+fn what_a_finished_run_has_left_on_purpose_stays() {
+    let place = place();
+    let starts = "setsid sh -c 'echo $$ > service; exec sleep 300' > log 2>&1 < /dev/null & \
+                  until test -s service; do :; done";
+    place.file("service.toml", &format!("[steps.a]\nrun = \"{starts}\"\n"));
+    bounded(&place, &["run", "service.toml"]).code(0);
+    place.file("fixed", "");
+    kill(at_the_gate(&place, "run gated.toml"));
+    bounded(&place, &["resume"]).code(0);
+    let service = place.read("service").trim().to_owned();
+    assert!(lives(&service), "it belongs to a run that has succeeded");
+    assert!(Command::new("kill").arg(service).status().unwrap().success());
+}
+
+#[test]
+fn a_resume_from_within_a_step_does_not_end_who_asked() {
+    let place = place();
+    place.file("fixed", "");
+    kill(at_the_gate(&place, "run gated.toml"));
+    let run = only_run(&place);
+    let work = place.path().join(".windlass/runs").join(&run).join("work");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "\"$0\" resume | cat; echo over", env!("CARGO_BIN_EXE_windlass")]);
+    shell.env("WINDLASS_RUN", run).env("WINDLASS_WORK", work).current_dir(place.path());
+    let answer = shell.stdin(Stdio::null()).output().unwrap();
+    assert!(answer.status.success(), "{:?}", answer.status);
+    assert!(answer.stdout.ends_with(b"over\n"), "{}", String::from_utf8_lossy(&answer.stderr));
+}
+
 #[test]
 fn a_retry_with_nothing_to_do_says_so_and_ends() {
     let place = Place::new();
